@@ -1,0 +1,1 @@
+"""Evaluation without ROS: recordings in, metrics and tables out."""

@@ -1,0 +1,1 @@
+"""Measurements behind docs/performance.md: transport, lag, the model, the renderer."""

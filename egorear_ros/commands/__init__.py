@@ -1,0 +1,1 @@
+"""The sub-commands of `egorear`, one module each."""

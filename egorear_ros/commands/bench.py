@@ -1,0 +1,103 @@
+"""`egorear bench`: measure this machine and write the tables of docs/performance.md."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from egorear_ros.benchmarks.report import Report, Row, insert_into_page, save_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser("bench", help="measure transport, lag, the model and the synthetic wearer")
+    parser.add_argument(
+        "what",
+        nargs="*",
+        type=_name,
+        metavar="transport|lag|model|wearer",
+        help="which benchmarks; all of them by default",
+    )
+    parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
+    parser.add_argument("--calib", default="ego4view_syn", help="rig calibration, name or path")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for frames, logs and bench.json")
+    parser.add_argument("--page", type=Path, help="Markdown page whose benchmark blocks are replaced")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen benchmarks, print and save them; 1 if a target was missed."""
+    from rich.console import Console
+
+    from egorear_ros.benchmarks.machine import describe_machine
+
+    console = Console()
+    args.out.mkdir(parents=True, exist_ok=True)
+    reports = []
+    for name in args.what or list(BENCHMARKS):
+        title, measure = BENCHMARKS[name]
+        console.print(f"[bold]{name}[/bold]: {title} …")
+        command = f"egorear bench {name}" + (f" --duration {args.duration:g}" if name in ("transport", "lag") else "")
+        report = Report(name, title, command, describe_machine(), measure(args))
+        _print(console, report)
+        reports.append(report)
+        if args.page:
+            insert_into_page(report, args.page)
+    save_json(reports, args.out / "bench.json")
+    console.print(f"Written: {args.out / 'bench.json'}" + (f", {args.page}" if args.page else ""))
+    missed = [row.quantity for report in reports for row in report.rows if row.met is False]
+    for quantity in missed:
+        console.print(f"[red]target missed:[/red] {quantity}")
+    return 1 if missed else 0
+
+
+def _name(text: str) -> str:
+    if text not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"there is no benchmark {text!r}; expected {', '.join(BENCHMARKS)}")
+    return text
+
+
+def _print(console: "Console", report: Report) -> None:
+    from rich.table import Table
+
+    table = Table(title=report.title, caption=report.machine)
+    for heading in ("quantity", "measured", "target", "met"):
+        table.add_column(heading)
+    for row in report.rows:
+        table.add_row(row.quantity, row.value, row.target, row.verdict)
+    console.print(table)
+
+
+def _transport(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.transport import measure_transport
+
+    separate = measure_transport(args.out, args.calib, args.duration, separate=True)
+    return separate + measure_transport(args.out, args.calib, args.duration, separate=False)
+
+
+def _lag(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.lag import measure_lag
+
+    return measure_lag(args.out, args.calib, args.duration)
+
+
+def _model(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.model import measure_model
+
+    return measure_model(args.calib)
+
+
+def _wearer(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.wearer import measure_wearer
+
+    return measure_wearer(args.calib)
+
+
+BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
+    "transport": ("four 872x872 JPEG streams at 30 Hz, no estimator", _transport),
+    "lag": ("a model slower than the stream", _lag),
+    "model": ("one frameset of the four-view model", _model),
+    "wearer": ("the synthetic wearer, four views", _wearer),
+}

@@ -1,0 +1,1 @@
+"""Skeletons as pictures: colours, overlays on camera images, and the figure of a whole moment."""

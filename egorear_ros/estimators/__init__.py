@@ -1,0 +1,1 @@
+"""Whole methods: from the images of one moment to a body pose."""

@@ -1,0 +1,135 @@
+"""EgoRear as a method: four JPEGs in, one body pose out.
+
+The EgoPoseFormer baseline shares every step but the network.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egorear_ros.estimators.base import EstimateError
+from egorear_ros.estimators.preprocess import decode_frame, normalise, resize
+from egorear_ros.runtimes.base import Prediction, Runtime
+from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.structures import BodyPose, Frame, FrameSet, Rig, TrackingState
+
+M_PER_CM = 0.01
+
+
+class EgoRearEstimator:
+    """A pose network behind preprocessing and in front of metres."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        rig: Rig,
+        image_size: int,
+        model_id: str,
+        *,
+        trained: bool = True,
+        accept_missing_views: bool = False,
+    ) -> None:
+        """Put a method together.
+
+        Args:
+            runtime: has the network loaded.
+            rig: the cameras, in the model's order.
+            image_size: height and width of the network's input, px.
+            model_id: written into every pose.
+            trained: False for random weights; poses are then marked UNTRAINED.
+            accept_missing_views: whether to estimate from the views there are, masking the others.
+        """
+        self.model_id = model_id
+        self.views = rig.views
+        self.trained = trained
+        self.last_timings_s: dict[str, float] = {}
+        self._runtime = runtime
+        self._rig = rig
+        self._image_size = image_size
+        self._accept_missing_views = accept_missing_views
+        self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
+
+    def warm_up(self) -> None:
+        """Run the network once on black images."""
+        blank = np.zeros((len(self.views), self._image_size, self._image_size, 3), dtype=np.uint8)
+        self._runtime.run(normalise(blank)[None])
+
+    def estimate(self, frames: FrameSet) -> BodyPose:
+        """Return the pose that a frame set shows; see `Estimator.estimate`."""
+        used = self._usable_frames(frames)
+        timings: dict[str, float] = {}
+        with _timed(timings, "decode"):
+            images = list(self._pool.map(lambda frame: decode_frame(frame, self._rig[frame.view].lens), used.values()))
+        with _timed(timings, "preprocess"):
+            small = list(self._pool.map(lambda image: resize(image, self._image_size), images))
+            inputs, view_mask = self._batch(dict(zip(used, small, strict=True)))
+        with _timed(timings, "infer"):
+            prediction = self._runtime.run(inputs, None, view_mask)
+        with _timed(timings, "postprocess"):
+            pose = self._pose(frames.stamp_ns, used, prediction)
+        self.last_timings_s = timings
+        return pose
+
+    def _usable_frames(self, frames: FrameSet) -> dict[str, Frame]:
+        """Return the frames of our views, in the model's order."""
+        used = {view: frames.frames[view] for view in self.views if view in frames.frames}
+        missing = [view for view in self.views if view not in used]
+        if missing and not (used and self._accept_missing_views):
+            raise EstimateError(
+                f"the frame set has no image of {', '.join(missing)}, and the weights need all of "
+                f"{', '.join(self.views)}. Check these cameras, or set estimator.missing_views to always."
+            )
+        return used
+
+    def _batch(self, small: Mapping[str, NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """Return (1, V, 3, H, W) network input and its (1, V) mask; no mask if every view is there."""
+        if len(small) == len(self.views):
+            return normalise(np.stack([small[view] for view in self.views]))[None], None
+        black = np.zeros((self._image_size, self._image_size, 3), dtype=np.uint8)
+        pixels = np.stack([small.get(view, black) for view in self.views])
+        return normalise(pixels)[None], np.array([[view in small for view in self.views]])
+
+    def _pose(self, stamp_ns: int, used: Mapping[str, Frame], prediction: Prediction) -> BodyPose:
+        joints_device = M_PER_CM * prediction.joints_cm[0].astype(np.float64)
+        if not np.isfinite(joints_device).all():
+            raise EstimateError(
+                f"{self.model_id} returned joints that are not finite. "
+                "Check its weights with `egorear checkpoint info`."
+            )
+        return BodyPose(
+            stamp_ns=stamp_ns,
+            joints_device=joints_device,
+            confidences=peak_confidences(prediction, [view in used for view in self.views]),
+            view_stamps_ns={view: frame.stamp_ns for view, frame in used.items()},
+            state=self._state(len(used)),
+            model_id=self.model_id,
+        )
+
+    def _state(self, used_views: int) -> TrackingState:
+        if not self.trained:
+            return TrackingState.UNTRAINED
+        return TrackingState.OK if used_views == len(self.views) else TrackingState.PARTIAL_VIEWS
+
+
+def peak_confidences(prediction: Prediction, used: list[bool]) -> NDArray[np.float64]:
+    """Return (J,) confidences: a joint's highest heatmap peak in any used view, clipped to [0, 1].
+
+    A stand-in until confidences are trained: it tells joints that some camera sees from those that
+    none does, and is not a probability. NaN for joints without heatmap and networks without any.
+    """
+    confidences = np.full(EGO4VIEW.joint_count, np.nan)
+    if prediction.peak_scores is not None:
+        best = prediction.peak_scores[0, used].max(axis=0)
+        confidences[list(EGO4VIEW.heatmap_joints)] = best.clip(0.0, 1.0)
+    return confidences
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings[stage] = time.perf_counter() - start

@@ -1,0 +1,65 @@
+"""From configuration to a ready method."""
+
+import logging
+
+from egorear_ros.config import EstimatorConfig, RuntimeConfig
+from egorear_ros.estimators.base import Estimator, EstimatorSetupError
+from egorear_ros.estimators.egorear import EgoRearEstimator
+from egorear_ros.estimators.null import NullEstimator
+from egorear_ros.structures import Rig
+
+LOG = logging.getLogger(__name__)
+
+
+def make_estimator(estimator: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
+    """Build the method that the configuration names, for a rig.
+
+    Raises:
+        EstimatorSetupError: no weights are given, or a setting contradicts them.
+        CheckpointError: the weights cannot be used, or not with this rig.
+        RuntimeSetupError: the execution engine or device is not there.
+    """
+    if estimator.method == "null":
+        return NullEstimator(rig.views, estimator.delay_s)
+    if estimator.checkpoint:
+        return _trained(estimator, runtime, rig)
+    if estimator.allow_untrained:
+        return _untrained(estimator, runtime, rig)
+    raise EstimatorSetupError(
+        f"estimator.method {estimator.method} has no weights. Set estimator.checkpoint to a .safetensors or .ckpt "
+        "file, or estimator.allow_untrained to true to run random weights."
+    )
+
+
+def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
+    from egorear_ros.models.build import check_architecture, load_network, rig_for
+    from egorear_ros.models.checkpoint import load_checkpoint
+    from egorear_ros.runtimes.pytorch import PyTorchRuntime
+
+    checkpoint = load_checkpoint(config.checkpoint, legacy_syn_geometry=config.legacy_syn_geometry)
+    check_architecture(checkpoint, config.method)
+    rig = rig_for(checkpoint, rig)
+    engine = PyTorchRuntime(load_network(checkpoint, rig), runtime)
+    LOG.info("%s for %s, %s", checkpoint.model_id, ", ".join(rig.views), engine.description)
+    accept = config.missing_views == "always" or (
+        config.missing_views == "auto" and checkpoint.header.trained_with_missing_views
+    )
+    size = checkpoint.header.size.image_size
+    return EgoRearEstimator(engine, rig, size, checkpoint.model_id, accept_missing_views=accept)
+
+
+def _untrained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
+    from egorear_ros.models.build import build_untrained
+    from egorear_ros.models.size import ModelSize
+    from egorear_ros.runtimes.pytorch import PyTorchRuntime
+
+    engine = PyTorchRuntime(build_untrained(config.method, rig), runtime)
+    LOG.warning("%s has random weights: its poses mean nothing. Set estimator.checkpoint.", config.method)
+    return EgoRearEstimator(
+        engine,
+        rig,
+        ModelSize.image_size,
+        f"{config.method}-untrained",
+        trained=False,
+        accept_missing_views=config.missing_views == "always",
+    )

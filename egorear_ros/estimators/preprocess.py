@@ -1,0 +1,79 @@
+"""From a camera's image to a network's input, exactly as in training.
+
+Full-size RGB, resized by Pillow's antialiased bicubic (OpenCV's kernel differs), normalised by the
+ImageNet statistics that the backbone was trained with.
+"""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from egorear_ros.estimators.base import EstimateError
+from egorear_ros.structures import Frame, Lens
+
+IMAGE_MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
+IMAGE_STD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
+_FORMATS = {"jpeg": "JPEG", "png": "PNG"}
+_PIXEL_SHAPES = {"rgb8": (3,), "bgr8": (3,), "mono8": ()}
+
+
+def decode_frame(frame: Frame, lens: Lens) -> Image.Image:
+    """Return a frame as an RGB image of the calibrated aspect ratio.
+
+    Raises:
+        EstimateError: the image is damaged, of an unknown encoding, or does not fit the lens.
+    """
+    if isinstance(frame.data, bytes):
+        return _decode(frame, frame.data, lens)
+    image = _from_array(frame, frame.data)
+    _check_size(frame, image.size, lens)
+    return image
+
+
+def resize(image: Image.Image, image_size: int) -> NDArray[np.uint8]:
+    """Return an (image_size, image_size, 3) uint8 copy."""
+    return np.asarray(image.resize((image_size, image_size), Image.Resampling.BICUBIC))
+
+
+def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Turn (..., H, W, 3) uint8 RGB into (..., 3, H, W) network input."""
+    scaled = (pixels.astype(np.float32) / np.float32(255.0) - IMAGE_MEAN) / IMAGE_STD
+    return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
+
+
+def _decode(frame: Frame, data: bytes, lens: Lens) -> Image.Image:
+    if frame.encoding not in _FORMATS:
+        raise EstimateError(f"{frame.view}: {len(data)} bytes of encoding {frame.encoding!r}; expected jpeg or png.")
+    try:
+        image = Image.open(io.BytesIO(data), formats=[_FORMATS[frame.encoding]])
+        _check_size(frame, image.size, lens)
+        return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise EstimateError(
+            f"{frame.view}: damaged {frame.encoding} image ({len(data)} bytes; {error}). "
+            "Check this camera's cable and bandwidth if it happens often."
+        ) from error
+
+
+def _from_array(frame: Frame, pixels: NDArray[np.uint8]) -> Image.Image:
+    fits = pixels.ndim >= 2 and pixels.shape[2:] == _PIXEL_SHAPES.get(frame.encoding)
+    if not fits or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise EstimateError(
+            f"{frame.view}: an array of shape {pixels.shape} and type {pixels.dtype} as {frame.encoding!r}; "
+            "expected uint8 (H, W, 3) as rgb8 or bgr8, or (H, W) as mono8."
+        )
+    if frame.encoding == "bgr8":
+        pixels = pixels[..., ::-1]
+    return Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
+
+
+def _check_size(frame: Frame, size: tuple[int, int], lens: Lens) -> None:
+    """A uniformly scaled image is fine, because places are fractions of its size; another shape is not."""
+    width, height = size
+    if abs(width * lens.height - height * lens.width) > 0.5 * max(lens.width, lens.height):
+        raise EstimateError(
+            f"{frame.view}: the image is {width}x{height} px but the calibration is for {lens.width}x{lens.height}, "
+            "another aspect ratio: it was cropped or stretched. Set the camera to that size or recalibrate this view."
+        )

@@ -1,0 +1,1 @@
+"""Lenses, transforms and rigs. Knows nothing of ROS."""

@@ -1,0 +1,92 @@
+"""From a checkpoint to the network it describes, with its weights, for a rig."""
+
+import torch
+from torch import nn
+
+from egorear_ros.models.checkpoint import Checkpoint, describe_mismatch
+from egorear_ros.models.egoposeformer import EgoPoseFormer
+from egorear_ros.models.egorear import EgoRear
+from egorear_ros.models.header import ARCHITECTURES, CheckpointError, CheckpointHeader
+from egorear_ros.models.heatmap_network import HeatmapNetwork
+from egorear_ros.models.refinement import RefinementNetwork
+from egorear_ros.models.size import ModelSize
+from egorear_ros.structures import Rig
+
+EGO4VIEW_VIEWS = ("front_left", "front_right", "back_left", "back_right")
+
+
+def build_network(header: CheckpointHeader, rig: Rig) -> nn.Module:
+    """Build the network that a header describes, with random weights.
+
+    Args:
+        header: architecture and sizes.
+        rig: cameras in the model's order; only pose networks look at it.
+    """
+    if header.architecture == "egorear":
+        return EgoRear(header.size, rig, header.legacy_syn_geometry)
+    if header.architecture == "egoposeformer":
+        return EgoPoseFormer(header.size, rig)
+    if header.architecture == "egorear_refinement":
+        return RefinementNetwork(header.size)
+    return HeatmapNetwork(header.size)
+
+
+def build_untrained(architecture: str, rig: Rig, seed: int = 0) -> nn.Module:
+    """Build a published-size network with random weights that depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_network(CheckpointHeader(architecture, ModelSize(view_count=len(rig.views))), rig)
+
+
+def load_network(checkpoint: Checkpoint, rig: Rig) -> nn.Module:
+    """Build the network of a checkpoint and load its weights.
+
+    Args:
+        checkpoint: the weights.
+        rig: cameras in the model's order, see `rig_for`.
+
+    Raises:
+        CheckpointError: tensors are missing, unexpected or of other shapes.
+    """
+    header = checkpoint.header
+    network = build_network(header, rig)
+    what = f"the {header.size.view_count}-view {ARCHITECTURES[header.architecture]}"
+    if problem := describe_mismatch(checkpoint.path, checkpoint.state_dict, network.state_dict(), what):
+        raise CheckpointError(f"{problem} The file is incomplete or of another version: train or download it again.")
+    network.load_state_dict(dict(checkpoint.state_dict))
+    return network
+
+
+def check_architecture(checkpoint: Checkpoint, architecture: str) -> None:
+    """Raise CheckpointError unless a checkpoint is of the wanted architecture."""
+    found = checkpoint.header.architecture
+    if found != architecture:
+        raise CheckpointError(
+            f"{checkpoint.path}: holds weights of {found}, {ARCHITECTURES[found]}; expected {architecture}, "
+            f"{ARCHITECTURES[architecture]}. Choose another file or another estimator.method."
+        )
+
+
+def rig_for(checkpoint: Checkpoint, rig: Rig) -> Rig:
+    """Return the rig's cameras in the order of a checkpoint's views.
+
+    Raises:
+        CheckpointError: the checkpoint is for other views.
+    """
+    header = checkpoint.header
+    ours = f"rig {rig.name} ({rig.source}) has {', '.join(rig.views)}"
+    if header.views:
+        if set(header.views) != set(rig.views):
+            raise CheckpointError(
+                f"{checkpoint.path}: is for the views {', '.join(header.views)}, but {ours}. "
+                "Choose weights for these views or a calibration with those."
+            )
+        return rig.select(header.views)
+    if header.size.view_count != len(rig.views):
+        raise CheckpointError(
+            f"{checkpoint.path}: is for {header.size.view_count} views, but {ours}. "
+            f"Choose weights for {len(rig.views)} views or a calibration with {header.size.view_count}."
+        )
+    # Official files do not name their views; they are always in this order.
+    known = tuple(view for view in EGO4VIEW_VIEWS if view in rig.views)
+    return rig.select(known) if len(known) == len(rig.views) else rig

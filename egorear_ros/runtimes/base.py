@@ -1,0 +1,54 @@
+"""What an estimator asks of an execution engine."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32Array = NDArray[np.float32]
+
+
+class RuntimeSetupError(RuntimeError):
+    """An engine cannot run here: says what was asked for, what there is, and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says about B frame sets of V views.
+
+    Attributes:
+        joints_cm: (B, J, 3) device frame, cm.
+        peaks_uv: (B, V, J_heatmap, 2) peaks of the final heatmaps, as fractions of width and
+            height; None if the network has no heatmaps.
+        peak_scores: (B, V, J_heatmap) their heights; None likewise.
+    """
+
+    joints_cm: Float32Array
+    peaks_uv: Float32Array | None = None
+    peak_scores: Float32Array | None = None
+
+
+class Runtime(Protocol):
+    """An engine with one network loaded."""
+
+    description: str
+    """Engine and device, for logs."""
+
+    def run(
+        self,
+        images: Float32Array,
+        T_camera_device: Float32Array | None = None,
+        view_mask: NDArray[np.bool_] | None = None,
+    ) -> Prediction:
+        """Run the network.
+
+        Args:
+            images: (B, V, 3, H, W) normalised images.
+            T_camera_device: (B, V, 4, 4) extrinsics, translation in m; None: the rig's own.
+            view_mask: (B, V), False where a view is missing; None: all views are there.
+
+        Raises:
+            ValueError: a shape does not fit or an input is not finite.
+        """
+        ...

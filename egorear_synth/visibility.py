@@ -1,0 +1,69 @@
+"""Which joints a camera sees: the first thing on the line to a joint is the body part around it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.structures import FloatArray
+from egorear_synth.body import JOINT_BONES, Body
+from egorear_synth.renderer import Scene
+
+_SIDE_PARTS = {
+    "shoulder": ("upper_arm", "torso"),
+    "elbow": ("upper_arm", "forearm"),
+    "wrist": ("forearm", "hand"),
+    "hip": ("thigh", "hips"),
+    "knee": ("thigh", "shank"),
+    "ankle": ("shank", "foot"),
+    "toe": ("foot",),
+}
+
+_CENTRE_PARTS = {"head": ("head", "scalp", "eyes"), "neck": ("neck", "torso")}
+
+RING_VERTICES = 24
+MARGIN_M = 0.02
+
+
+class JointVisibility:
+    """Visibility of a body's joints.
+
+    A joint lies inside the body. It counts as visible if the ray from the camera first meets one
+    of its body parts no farther from the joint than these parts' skin is around it.
+
+    Args:
+        body: parts and joints.
+        vertices: (N, 3) at rest, dressed, m.
+    """
+
+    def __init__(self, body: Body, vertices: FloatArray) -> None:
+        self._face_parts = body.face_parts
+        count = EGO4VIEW.joint_count
+        self._allowed = np.zeros((count, len(body.part_names)), dtype=bool)
+        self.tolerance_m = np.empty(count)
+        joints = body.bone_heads[[body.bone(bone) for bone in JOINT_BONES.values()]]
+        joints[0] = body.head_joint
+        for joint, name in enumerate(EGO4VIEW.joint_names):
+            parts = [index for index, part in enumerate(body.part_names) if part in joint_parts(name)]
+            self._allowed[joint, parts] = True
+            near = vertices[np.unique(body.faces[np.isin(body.face_parts, parts)])]
+            distance = np.sort(np.linalg.norm(near - joints[joint], axis=1))
+            self.tolerance_m[joint] = 1.3 * distance[:RING_VERTICES].max() + MARGIN_M
+
+    def unoccluded(self, scene: Scene, origin: FloatArray, joints_world: FloatArray) -> NDArray[np.bool_]:
+        """Return for (16, 3) joints whether they are seen from a point, whatever the field of view."""
+        towards = joints_world - origin
+        distance = np.linalg.norm(towards, axis=1)
+        directions = (towards / distance[:, None]).astype(np.float32)
+        origins = np.repeat(origin.astype(np.float32)[None], len(directions), axis=0)
+        hits = scene.first_hits(origins, directions)
+        near = np.abs(hits.distance - distance) <= self.tolerance_m
+        part = self._face_parts[np.clip(hits.face, 0, len(self._face_parts) - 1)]
+        return near & (hits.face >= 0) & self._allowed[np.arange(len(part)), part]
+
+
+def joint_parts(joint_name: str) -> tuple[str, ...]:
+    """Return the body parts around a joint."""
+    if joint_name in _CENTRE_PARTS:
+        return _CENTRE_PARTS[joint_name]
+    side, name = joint_name.split("_")
+    return tuple(part if part in ("torso", "hips") else f"{side}_{part}" for part in _SIDE_PARTS[name])

@@ -1,0 +1,1 @@
+"""Offline training: data sets, losses and schedules of the published three stages. No ROS."""

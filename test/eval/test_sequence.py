@@ -1,0 +1,89 @@
+"""Evaluation of a small sequence folder with a method that knows the answer, nearly."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from egorear_eval.sequence import evaluate_sequence
+from egorear_ros.estimators.base import EstimateError
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.sources.base import SourceError
+from egorear_ros.structures import BodyPose, FrameSet, TrackingState
+
+RIG = load_rig("ego4view_syn")
+FRAMES = 6
+
+
+class Reader:
+    """Reads a joint's place out of the image's grey value: wrong frames would give wrong poses."""
+
+    model_id = "reader"
+    views = RIG.views
+    trained = True
+    last_timings_s: Mapping[str, float] = {}
+
+    def warm_up(self) -> None:
+        pass
+
+    def estimate(self, frames: FrameSet) -> BodyPose:
+        import io
+
+        greys = []
+        for view in self.views:
+            data = frames.frames[view].data
+            assert isinstance(data, bytes)
+            try:
+                greys.append(int(np.asarray(Image.open(io.BytesIO(data)))[0, 0, 0]))
+            except OSError as error:
+                raise EstimateError(f"{view}: damaged") from error
+        joints = np.full((16, 3), np.mean(greys) / 100.0)
+        return BodyPose(frames.stamp_ns, joints, np.ones(16), {}, TrackingState.OK, self.model_id)
+
+
+@pytest.fixture
+def sequence(tmp_path: Path) -> Path:
+    for index in range(FRAMES):
+        joints = {name: {"device_pts3d": [10.0 * index] * 3} for name in EGO4VIEW.dataset_names}
+        folder = tmp_path / "json_smplx_gendered"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{index}.json").write_text(json.dumps({"joints": joints}))
+        for view in RIG.views:
+            images = tmp_path / "fisheye_rgb" / f"camera_{view}"
+            images.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((32, 32, 3), 10 * index, np.uint8)).save(images / f"{index}.png")
+    return tmp_path
+
+
+def test_every_frame_meets_its_own_truth(sequence: Path) -> None:
+    result = evaluate_sequence(str(sequence), RIG, Reader())
+    assert result.frames == [str(index) for index in range(FRAMES)]
+    assert result.skipped == []
+    np.testing.assert_allclose(np.array(result.predicted), np.array(result.truth))
+
+
+def test_every_second_frame(sequence: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    result = evaluate_sequence(str(sequence), RIG, Reader(), 2, lambda done, total: seen.append((done, total)))
+    assert result.frames == ["0", "2", "4"]
+    np.testing.assert_allclose(np.array(result.predicted), np.array(result.truth))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_damaged_frames_are_named_and_left_out(sequence: Path) -> None:
+    image = sequence / "fisheye_rgb" / "camera_back_left" / "2.png"
+    image.write_bytes(image.read_bytes()[:60])
+    (sequence / "json_smplx_gendered" / "4.json").write_text("{")
+    result = evaluate_sequence(str(sequence), RIG, Reader())
+    assert result.frames == ["0", "1", "3", "5"]
+    assert [skip.frame for skip in result.skipped] == ["2", "4"]
+    np.testing.assert_allclose(np.array(result.predicted), np.array(result.truth))
+
+
+def test_folder_that_is_no_sequence(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="fisheye_rgb"):
+        evaluate_sequence(str(tmp_path), RIG, Reader())

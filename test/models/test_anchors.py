@@ -1,0 +1,86 @@
+"""Projection of joints into the views: golden vectors, and the published fault on request only."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from egorear_ros.models.anchors import AnchorProjection
+from egorear_ros.structures import Camera, EquidistantLens, Rig
+
+GEOMETRY = np.load(Path(__file__).parents[1] / "data" / "golden" / "geometry_metrics.npz")
+POINTS_CM = torch.from_numpy(GEOMETRY["points_cm"])
+
+
+def test_equals_the_reference_camera_by_camera(rig: Rig) -> None:
+    anchors = AnchorProjection(rig)(POINTS_CM)
+    for index, view in enumerate(rig.views):
+        np.testing.assert_allclose(anchors.uv[:, index], GEOMETRY[f"syn_{view}_uv"], atol=2e-6)
+        np.testing.assert_array_equal(anchors.valid[:, index], GEOMETRY[f"syn_{view}_in_fov"])
+    torch.testing.assert_close(anchors.points_cm, POINTS_CM, rtol=0.0, atol=0.0)
+
+
+def test_legacy_geometry_moves_the_right_cameras_and_the_start(rig: Rig) -> None:
+    legacy = AnchorProjection(rig, legacy_syn_geometry=True)(POINTS_CM)
+    moved = POINTS_CM + torch.tensor([12.0, 0.0, 0.0])
+    torch.testing.assert_close(legacy.points_cm, moved, rtol=0.0, atol=1e-4)
+    correct = AnchorProjection(rig)
+    x_plus_6, x_plus_12 = (POINTS_CM + torch.tensor([shift, 0.0, 0.0]) for shift in (6.0, 12.0))
+    # The front right camera sees what it would see 6 cm to the left of where it is ...
+    torch.testing.assert_close(legacy.uv[:, 1], correct(x_plus_6).uv[:, 1], rtol=0.0, atol=1e-5)
+    # ... the left ones are right by luck ...
+    torch.testing.assert_close(legacy.uv[:, [0, 2]], correct(POINTS_CM).uv[:, [0, 2]], rtol=0.0, atol=1e-5)
+    # ... and the back right one looks from the front.
+    front = rig["front_left"]
+    as_front = Camera("back_right", rig["back_right"].lens, front.T_device_camera)
+    from_front = AnchorProjection(Rig("front", (as_front,)))(x_plus_12 - torch.tensor([6.0, 0.0, 0.0]))
+    torch.testing.assert_close(legacy.uv[:, 3], from_front.uv[:, 0], rtol=0.0, atol=1e-5)
+
+
+def test_legacy_geometry_of_the_front_pair_ends_where_it_started(rig: Rig) -> None:
+    legacy = AnchorProjection(rig.select(("front_left", "front_right")), legacy_syn_geometry=True)(POINTS_CM)
+    torch.testing.assert_close(legacy.points_cm, POINTS_CM, rtol=0.0, atol=1e-4)
+
+
+def test_extrinsics_per_sample_replace_those_of_the_rig(rig: Rig) -> None:
+    project = AnchorProjection(rig)
+    given = torch.stack([torch.from_numpy(np.linalg.inv(camera.T_device_camera)) for camera in rig.cameras])
+    assert given.dtype == torch.float64
+    own, passed = project(POINTS_CM), project(POINTS_CM, given.expand(3, -1, -1, -1))
+    assert passed.uv.dtype == torch.float32
+    torch.testing.assert_close(passed.uv, own.uv, rtol=0.0, atol=1e-6)
+    turned = given.clone()
+    turned[:, :2, :2] = -turned[:, :2, :2]
+    other = project(POINTS_CM, torch.stack([given, turned, given]))
+    torch.testing.assert_close(other.uv[[0, 2]], own.uv[[0, 2]], rtol=0.0, atol=1e-6)
+    assert not torch.allclose(other.uv[1], own.uv[1])
+
+
+def test_a_joint_on_the_optical_axis_is_seen_at_the_image_centre(rig: Rig) -> None:
+    center_cm = 100.0 * torch.from_numpy(rig["front_left"].T_device_camera[:3, 3]).float()
+    anchors = AnchorProjection(rig)((center_cm + torch.tensor([0.0, 0.0, 50.0])).view(1, 1, 3))
+    lens = rig["front_left"].lens
+    expected = torch.tensor(lens.center_px) / 872
+    torch.testing.assert_close(anchors.uv[0, 0, 0], expected, rtol=0.0, atol=1e-4)
+    assert anchors.valid[0, 0, 0]
+
+
+@pytest.fixture
+def wide_rig() -> Callable[[], Rig]:
+    """One camera at the origin, 200 x 100 px, whose pixel is its angle in units of 0.01 rad."""
+    lens = EquidistantLens(200, 100, (100.0, 100.0), (0.0, 0.0), (0.0, 0.0, 0.0, 0.0), 3.0)
+    return lambda: Rig("wide", (Camera("only", lens, np.eye(4)),))
+
+
+def test_u_counts_in_widths_and_v_in_heights_and_edges_are_outside(wide_rig: Callable[[], Rig]) -> None:
+    def at(u: float, v: float) -> list[float]:
+        theta = np.hypot(u, v) / 100.0
+        direction = np.array((u, v)) / max(np.hypot(u, v), 1e-9)
+        return [*(np.sin(theta) * direction), np.cos(theta)]
+
+    points = torch.tensor([[at(50.0, 20.0), at(0.0, 30.0), at(150.0, 110.0), at(-5.0, 20.0)]], dtype=torch.float32)
+    anchors = AnchorProjection(wide_rig())(points)
+    torch.testing.assert_close(anchors.uv[0, 0], torch.tensor([[0.25, 0.2], [0.0, 0.3], [0.75, 1.0], [0.0, 0.2]]))
+    assert anchors.valid[0, 0].tolist() == [True, False, False, False]

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.structures import Rig
+from egorear_synth.body import Body, build_names, make_body
+from egorear_synth.wearer import Wearer
+
+
+@pytest.fixture(scope="session")
+def rig() -> Rig:
+    return load_rig("ego4view_syn")
+
+
+@pytest.fixture(scope="session")
+def wearer(rig: Rig) -> Wearer:
+    return Wearer(rig, seed=5)
+
+
+@pytest.fixture(scope="session")
+def body() -> Body:
+    """The average man."""
+    names = build_names()
+    return make_body(np.eye(len(names))[names.index("man_average")])
