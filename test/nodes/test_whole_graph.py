@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +95,27 @@ class Heard:
         ]
         return [one.header for one in (*messages, *inner) if hasattr(one, "header")]
 
+    def transforms_of(self, pose: Any) -> list[Any]:
+        """Return the transforms of a pose, a list per message."""
+        return [one.transforms for one in self.transforms if one.transforms[0].header.stamp == pose.header.stamp]
+
+    def markers_of(self, pose: Any) -> list[Any]:
+        """Return the markers of a pose, a list per message."""
+        return [one.markers for one in self.arrays if one.markers[0].header.stamp == pose.header.stamp]
+
+    def complete_poses(self) -> list[Any]:
+        """Return the poses of which transforms and markers came as well."""
+        return [pose for pose in list(self.poses) if self.transforms_of(pose) and self.markers_of(pose)]
+
+    def pose_stamps(self) -> set[tuple[int, int]]:
+        """Return (s, ns) of all poses."""
+        return {(pose.header.stamp.sec, pose.header.stamp.nanosec) for pose in list(self.poses)}
+
+    def overlay_stamps(self) -> set[tuple[int, int]]:
+        """Return (s, ns) of all overlays."""
+        overlays = [overlay for heard in self.overlays.values() for overlay in list(heard)]
+        return {(overlay.header.stamp.sec, overlay.header.stamp.nanosec) for overlay in overlays}
+
     def parents(self) -> dict[str, str]:
         """Return the TF tree as parent by child."""
         messages = [*self.fixed, *self.transforms]
@@ -110,7 +130,9 @@ def test_from_image_to_joint_frame(running: "subprocess.Popen[bytes]", graph: Gr
 
     heard = Heard(graph)
     graph.until(lambda: len(heard.poses) >= 6 and all(heard.everything()), "messages on all topics", timeout_s=120.0)
-    time.sleep(1.0)
+    # The graph goes on: what follows is of the newest pose of which everything has arrived.
+    graph.until(lambda: heard.complete_poses(), "a pose with its transforms and markers", timeout_s=60.0)
+    pose = heard.complete_poses()[-1]
 
     # A pose has the stamp of the exposure, which is a tick that all cameras share.
     images_ns = [{ns_from_time(image.header.stamp) for image in heard.images[view]} for view in rig_data.VIEWS]
@@ -121,15 +143,14 @@ def test_from_image_to_joint_frame(running: "subprocess.Popen[bytes]", graph: Gr
     assert poses_ns == sorted(set(poses_ns))
     for view in rig_data.VIEWS:
         assert common & {ns_from_time(info.header.stamp) for info in heard.infos[view]}
-        assert {ns_from_time(overlay.header.stamp) for overlay in heard.overlays[view]} <= set(poses_ns)
-    pose = heard.poses[-1]
+    graph.until(lambda: heard.overlay_stamps() <= heard.pose_stamps(), "the poses of all overlays", timeout_s=60.0)
     assert pose.tracking_state == BodyPose.OK
     assert tuple(pose.camera_names) == rig_data.VIEWS
     assert pose.latency_s > 0.0
 
     # Message, TF and markers are the same joints.
-    (transforms,) = [one.transforms for one in heard.transforms if one.transforms[0].header.stamp == pose.header.stamp]
-    (markers,) = [one.markers for one in heard.arrays if one.markers[0].header.stamp == pose.header.stamp]
+    (transforms,) = heard.transforms_of(pose)
+    (markers,) = heard.markers_of(pose)
     positions = [(point.x, point.y, point.z) for point in pose.positions]
     moved = [one.transform.translation for one in transforms]
     np.testing.assert_allclose([(one.x, one.y, one.z) for one in moved], positions, atol=1e-9)
