@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from egorear_ros.geometry.rig_file import load_rig
-from egorear_synth.wearer import Wearer
+from egorear_synth.wearer import Wearer, make_wearer
 
 FRAME_S = 1 / 30
 
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="per size")
     args = parser.parse_args()
     rig = load_rig(args.rig)
-    wearer = Wearer(rig)
+    wearer = make_wearer(rig)
     for size_px in args.sizes:
         rates, used_s = framesets_per_second(wearer, size_px, args.seconds)
         sys.stdout.write(

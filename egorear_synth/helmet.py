@@ -9,7 +9,7 @@ from egorear_ros.geometry.transforms import transform_points
 from egorear_ros.structures import FloatArray, Rig
 from egorear_synth.body import Body
 
-SHELL_PART, CAMERA_PART = "helmet", "cameras"
+RIG_PARTS = ("helmet", "cameras")
 
 SHELL_GAP_M = 0.008
 """Between hair and shell."""
@@ -65,7 +65,7 @@ def wear_rig(body: Body, vertices: FloatArray, rig: Rig, T_rest_device: FloatArr
         vertices=np.concatenate([body.vertices, added]),
         faces=np.concatenate([body.faces, faces]).astype(np.int32),
         face_parts=np.concatenate([body.face_parts, parts.astype(np.uint8)]),
-        part_names=(*body.part_names, SHELL_PART, CAMERA_PART),
+        part_names=(*body.part_names, *RIG_PARTS),
         skin_weights=np.concatenate([body.skin_weights, weights]),
     )
     return worn, everything

@@ -21,8 +21,6 @@ SHIRTS = (
 )
 TROUSERS = ((0.035, 0.06, 0.16), (0.04, 0.04, 0.045), (0.30, 0.23, 0.13), (0.12, 0.13, 0.10), (0.18, 0.20, 0.24))
 SHOES = ((0.70, 0.70, 0.68), (0.03, 0.03, 0.03), (0.35, 0.03, 0.03), (0.20, 0.09, 0.04))
-HELMETS = ((0.70, 0.70, 0.72), (0.03, 0.03, 0.035), (0.75, 0.45, 0.02), (0.05, 0.12, 0.40))
-CAMERAS = (0.02, 0.02, 0.02)
 EYES = (0.75, 0.75, 0.75)
 
 ARMS = ("left_upper_arm", "right_upper_arm")
@@ -44,7 +42,6 @@ class Outfit:
     shirt: tuple[float, float, float]
     trousers: tuple[float, float, float]
     shoes: tuple[float, float, float]
-    helmet: tuple[float, float, float]
     long_sleeves: bool
     long_trousers: bool
 
@@ -52,8 +49,6 @@ class Outfit:
         """Return the (P, 3) linear RGB of body parts."""
         colours = dict.fromkeys(part_names, self.skin)
         colours |= {
-            "helmet": self.helmet,
-            "cameras": CAMERAS,
             "scalp": self.hair,
             "eyes": EYES,
             "left_foot": self.shoes,
@@ -86,7 +81,6 @@ def make_outfit(rng: np.random.Generator) -> Outfit:
         shirt=pick(SHIRTS),
         trousers=pick(TROUSERS),
         shoes=pick(SHOES),
-        helmet=pick(HELMETS),
         long_sleeves=bool(rng.random() < 0.5),
         long_trousers=bool(rng.random() < 0.8),
     )

@@ -122,8 +122,8 @@ class Scene:
 
 def render_rays(
     scene: Scene, floor: Floor, light: Light, origin: FloatArray, directions: Floats32, spread: float
-) -> NDArray[np.uint8]:
-    """Return the (M, 3) sRGB colours seen along rays from one point.
+) -> Floats32:
+    """Return the (M, 3) linear RGB seen along rays from one point.
 
     Args:
         scene: the posed body.
@@ -145,7 +145,7 @@ def render_rays(
     colours[ground] = _shade_floor(scene, floor, light, start, directions[ground], to_floor[ground], spread)
     points = start + hits.distance[body, None] * directions[body]
     colours[body] = _shade_body(scene, light, hits, body, points)
-    return _to_srgb(colours)
+    return colours
 
 
 def _direction(light: Light) -> Floats32:
@@ -181,14 +181,3 @@ def _background(light: Light, upwards: Floats32) -> Floats32:
     height = np.clip(upwards, 0.0, 1.0)[:, None]
     horizon, zenith = np.array(light.horizon, dtype=np.float32), np.array(light.zenith, dtype=np.float32)
     return horizon + height * (zenith - horizon)
-
-
-_SRGB_STEPS = 4096
-_linear = np.arange(_SRGB_STEPS) / (_SRGB_STEPS - 1)
-_SRGB = np.where(_linear <= 0.0031308, 12.92 * _linear, 1.055 * np.maximum(_linear, 1e-9) ** (1 / 2.4) - 0.055)
-_SRGB_TABLE: NDArray[np.uint8] = np.round(255 * _SRGB).astype(np.uint8)
-
-
-def _to_srgb(linear: Floats32) -> NDArray[np.uint8]:
-    index = np.clip(linear * np.float32(_SRGB_STEPS - 1), 0, _SRGB_STEPS - 1).astype(np.int32)
-    return _SRGB_TABLE[index]

@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from egorear_ros.geometry.fisheye import project, scale_lens, unproject
 from egorear_ros.geometry.transforms import invert_transform, transform_points
 from egorear_ros.structures import FloatArray, Rig
-from egorear_synth.body import build_names, make_body
 from egorear_synth.clips.load import AMC_RATE_HZ, load_clip
 from egorear_synth.clips.retarget import ClipMotion
-from egorear_synth.floor import Floats32, Floor
+from egorear_synth.floor import Floats32
 from egorear_synth.helmet import wear_rig
-from egorear_synth.outfit import dress, make_outfit
-from egorear_synth.placement import place_on_head
+from egorear_synth.mount import Mount, neutral_mount
+from egorear_synth.person import Person, make_person
+from egorear_synth.place import Place, make_place
 from egorear_synth.procedural import ProceduralMotion
-from egorear_synth.renderer import Scene, make_light, render_rays
+from egorear_synth.renderer import Scene, render_rays
 from egorear_synth.skinning import Pose, bone_transforms, joint_positions, skin, vertex_normals
+from egorear_synth.tone import to_srgb
 from egorear_synth.visibility import JointVisibility
 
 T = TypeVar("T")
@@ -88,34 +89,21 @@ class _ViewRays:
 class Wearer:
     """A person with a rig on the head, as a function of time; safe to use from several threads.
 
-    Everything depends on the arguments alone, so that separate processes see the same person.
-
     Args:
         rig: the cameras.
-        seed: decides body, clothes, floor, light and, without a clip, the motion.
-        motion_path: AMC clip with its ASF file beside it, or BVH clip; empty: built-in motion.
-        clip_rate_hz: frames per second of an AMC clip, which does not say.
-
-    Raises:
-        ClipError: the clip is missing, damaged, or of a skeleton that is no person's.
+        person: who wears it.
+        motion: how they move.
+        place: where they are.
+        mount: how the rig sits on the head.
     """
 
-    def __init__(self, rig: Rig, seed: int = 0, motion_path: str = "", clip_rate_hz: float = AMC_RATE_HZ) -> None:
-        self.rig = rig
-        rng = np.random.default_rng([seed, 0])
-        body = make_body(rng.dirichlet(np.full(len(build_names()), 0.5)))
-        outfit = make_outfit(rng)
-        dressed = dress(body, outfit)
-        self._T_rest_device = place_on_head(rig, body, dressed)
-        self.body, self._rest_vertices = wear_rig(body, dressed, rig, self._T_rest_device)
-        self._face_colours = outfit.part_colours(self.body.part_names)[self.body.face_parts].astype(np.float32)
-        self.floor, self.light = Floor(rng), make_light(rng)
+    def __init__(self, rig: Rig, person: Person, motion: Motion, place: Place, mount: Mount) -> None:
+        self.rig, self.person, self.place, self.mount = rig, person, place, mount
+        self.body, self._rest_vertices = wear_rig(person.body, person.vertices, rig, mount.T_rest_device)
+        colours = np.concatenate([person.part_colours, mount.part_colours])
+        self._face_colours = colours[self.body.face_parts].astype(np.float32)
         self._visibility = JointVisibility(self.body, self._rest_vertices)
-        self._motion: Motion = (
-            ClipMotion(self.body, load_clip(motion_path, clip_rate_hz))
-            if motion_path
-            else ProceduralMotion(self.body, seed)
-        )
+        self._motion = motion
         self._poses: OrderedDict[float, WearerPose] = OrderedDict()
         self._scenes: OrderedDict[float, Scene] = OrderedDict()
         self._rays: dict[tuple[str, int, int], _ViewRays] = {}
@@ -134,7 +122,7 @@ class Wearer:
     def _pose(self, time_s: float) -> WearerPose:
         T_world_rest = bone_transforms(self.body, self._motion.pose_at(time_s))
         joints_world = joint_positions(self.body, T_world_rest)
-        T_world_device = T_world_rest[self.body.bone("head")] @ self._T_rest_device
+        T_world_device = T_world_rest[self.body.bone("head")] @ self.mount.T_rest_device
         joints_device = transform_points(invert_transform(T_world_device), joints_world)
         return WearerPose(time_s, joints_world, joints_device, T_world_device, T_world_rest)
 
@@ -167,9 +155,10 @@ class Wearer:
         for begin in range(0, len(rays.places), BLOCK_RAYS):
             block = slice(begin, begin + BLOCK_RAYS)
             directions = rays.rays_camera[block] @ R_camera_world
-            image[rays.places[block]] = render_rays(
-                scene, self.floor, self.light, T_world_camera[:3, 3], directions, rays.spread
+            linear = render_rays(
+                scene, self.place.floor, self.place.light, T_world_camera[:3, 3], directions, rays.spread
             )
+            image[rays.places[block]] = to_srgb(linear)
         return image.reshape(height, width, 3)
 
     def truth(self, time_s: float) -> WearerTruth:
@@ -197,6 +186,31 @@ class Wearer:
                 spread = float(np.sqrt(2 * np.pi * (1 - np.cos(lens.max_theta)) / max(len(places), 1)))
                 self._rays[key] = _ViewRays(places, rays[inside].astype(np.float32), spread)
             return self._rays[key]
+
+
+def make_wearer(rig: Rig, seed: int = 0, motion_path: str = "", clip_rate_hz: float = AMC_RATE_HZ) -> Wearer:
+    """Return a random wearer.
+
+    Everything depends on the arguments alone, so that separate processes see the same person.
+
+    Args:
+        rig: the cameras.
+        seed: decides body, clothes, floor, light and, without a clip, the motion.
+        motion_path: AMC clip with its ASF file beside it, or BVH clip; empty: built-in motion.
+        clip_rate_hz: frames per second of an AMC clip, which does not say.
+
+    Raises:
+        ClipError: the clip is missing, damaged, or of a skeleton that is no person's.
+    """
+    rng = np.random.default_rng([seed, 0])
+    person = make_person(rng)
+    place = make_place(rng)
+    motion: Motion = (
+        ClipMotion(person.body, load_clip(motion_path, clip_rate_hz))
+        if motion_path
+        else ProceduralMotion(person.body, seed)
+    )
+    return Wearer(rig, person, motion, place, neutral_mount(rig, person, rng))
 
 
 def _keep(kept: OrderedDict[float, T], time_s: float, make: Callable[[float], T]) -> T:

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_synth.renderer import render_rays
-from egorear_synth.wearer import Wearer
+from egorear_synth.tone import to_srgb
+from egorear_synth.wearer import Wearer, make_wearer
 
 SIZE_PX = 300
 FIELD_OF_VIEW = np.deg2rad(40)
@@ -34,8 +35,9 @@ def outside(wearer: Wearer, time_s: float, azimuth: float) -> NDArray[np.uint8]:
     rays = forward + across[..., None] * right + up[..., None] * np.cross(right, forward)
     rays = (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).reshape(-1, 3).astype(np.float32)
     spread = float(FIELD_OF_VIEW) / (2 * SIZE_PX)
-    colours = render_rays(wearer.scene_at(time_s), wearer.floor, wearer.light, eye, rays, spread)
-    return colours.reshape(2 * SIZE_PX, 2 * SIZE_PX, 3)
+    place = wearer.place
+    colours = render_rays(wearer.scene_at(time_s), place.floor, place.light, eye, rays, spread)
+    return to_srgb(colours).reshape(2 * SIZE_PX, 2 * SIZE_PX, 3)
 
 
 def through(wearer: Wearer, view: int, time_s: float) -> NDArray[np.uint8]:
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--clip", default="", help="AMC or BVH motion clip")
     parser.add_argument("--out", type=Path, default=Path("docs/images/wearer.png"))
     args = parser.parse_args()
-    wearer = Wearer(load_rig(args.rig), args.seed, args.clip)
+    wearer = make_wearer(load_rig(args.rig), args.seed, args.clip)
     views = [through(wearer, view, args.time) for view in range(len(wearer.rig.cameras))]
     if len(views) % 2:
         views.append(np.zeros_like(views[0]))

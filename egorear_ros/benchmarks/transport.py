@@ -20,10 +20,10 @@ def write_frames(folder: Path, calib: str, count: int = 10) -> int:
     """
     import cv2
 
-    from egorear_synth.wearer import Wearer
+    from egorear_synth.wearer import make_wearer
 
     rig = load_rig(calib)
-    wearer = Wearer(rig)
+    wearer = make_wearer(rig)
     sizes = []
     for view in rig.views:
         (folder / view).mkdir(parents=True, exist_ok=True)

@@ -15,9 +15,9 @@ def measure_wearer(calib: str) -> list[Row]:
         calib: rig calibration, name or path.
     """
     from egorear_synth.benchmark import framesets_per_second
-    from egorear_synth.wearer import Wearer
+    from egorear_synth.wearer import make_wearer
 
-    wearer = Wearer(load_rig(calib))
+    wearer = make_wearer(load_rig(calib))
     rows = []
     for size_px in (256, 872):
         rates, used_s = framesets_per_second(wearer, size_px, seconds=10.0)

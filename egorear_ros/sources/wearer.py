@@ -44,13 +44,13 @@ def shared_wearer(rig: Rig, config: SourceConfig) -> "Wearer":
 
 def _make_wearer(rig: Rig, seed: int, motion_path: str, clip_rate_hz: float) -> "Wearer":
     try:
-        from egorear_synth.wearer import Wearer
+        from egorear_synth.wearer import make_wearer
     except ImportError as error:
         raise SourceError(
             f"the synthetic wearer needs the package embreex: {error}. Install it: pip install embreex."
         ) from error
     try:
-        return Wearer(rig, seed, motion_path, clip_rate_hz)
+        return make_wearer(rig, seed, motion_path, clip_rate_hz)
     except (ValueError, OSError) as error:
         raise SourceError(f"synthetic wearer: {error}") from error
 

@@ -4,7 +4,7 @@ import pytest
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.structures import Rig
 from egorear_synth.body import Body, build_names, make_body
-from egorear_synth.wearer import Wearer
+from egorear_synth.wearer import Wearer, make_wearer
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def rig() -> Rig:
 
 @pytest.fixture(scope="session")
 def wearer(rig: Rig) -> Wearer:
-    return Wearer(rig, seed=5)
+    return make_wearer(rig, seed=5)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def test_shares_must_fit_the_builds(shares: np.ndarray) -> None:
 def test_clothes_cover_the_parts_that_their_cut_says(body: Body) -> None:
     colour = (0.1, 0.2, 0.3)
     plain = (0.5, 0.5, 0.5)
-    outfit = Outfit(plain, plain, colour, plain, plain, plain, long_sleeves=False, long_trousers=True)
+    outfit = Outfit(plain, plain, colour, plain, plain, long_sleeves=False, long_trousers=True)
     colours = dict(zip(body.part_names, outfit.part_colours(body.part_names).tolist(), strict=True))
     assert colours["torso"] == colours["left_upper_arm"] == list(colour)
     assert colours["left_forearm"] == list(plain)

@@ -3,6 +3,7 @@ import pytest
 
 from egorear_synth.floor import SIZE_M, Floor
 from egorear_synth.renderer import Light, Scene, render_rays
+from egorear_synth.tone import to_srgb
 
 LIGHT = Light((0.0, 0.6, 0.8), 0.9, 0.4, (0.5, 0.5, 0.5), (0.3, 0.4, 0.6))
 RED = np.array([[0.8, 0.0, 0.0]] * 2, dtype=np.float32)
@@ -36,7 +37,7 @@ def test_first_hits_have_the_right_distance_and_face() -> None:
 
 def test_body_floor_and_sky_are_told_apart(floor: Floor) -> None:
     rays = directions((0, 0, -1), (1, 0, -1), (0, 0, 1), (1, 0, 0.01))
-    colours = render_rays(table(1.0), floor, LIGHT, np.array([0.0, 0.0, 2.0]), rays, 0.01).astype(int)
+    colours = to_srgb(render_rays(table(1.0), floor, LIGHT, np.array([0.0, 0.0, 2.0]), rays, 0.01)).astype(int)
     assert colours[0, 0] > 100
     assert colours[0, 1] == colours[0, 2] == 0
     assert colours[1].min() > 0

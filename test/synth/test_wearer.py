@@ -12,7 +12,7 @@ from egorear_ros.geometry.transforms import check_transform, invert_transform, t
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import Camera, EquidistantLens, Rig
 from egorear_synth.visibility import joint_parts
-from egorear_synth.wearer import Wearer
+from egorear_synth.wearer import Wearer, make_wearer
 
 TIMES = (0.5, 9.25, 17.0, 33.3, 1.7e9 + 12.4)
 LEFT, RIGHT = EGO4VIEW.index("left_shoulder"), EGO4VIEW.index("right_shoulder")
@@ -125,7 +125,7 @@ def test_some_joints_are_seen_and_some_hidden_in_every_view(wearer: Wearer, rig:
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_left_is_left_in_every_view(rig: Rig, seed: int) -> None:
-    wearer = Wearer(rig, seed)
+    wearer = make_wearer(rig, seed)
     parts = wearer.body.part_names
     wearer._face_colours[:] = 0.02
     for side, colour in (("left", (1.0, 0.0, 0.0)), ("right", (0.0, 0.0, 1.0))):
@@ -167,13 +167,13 @@ def test_small_and_large_images_show_the_same(wearer: Wearer) -> None:
 
 def test_four_threads_see_what_one_sees(rig: Rig) -> None:
     jobs = [(view, time_s) for time_s in (1.0, 2.0, 3.0, 4.0, 5.0) for view in rig.views]
-    shared = Wearer(rig, 1)
+    shared = make_wearer(rig, 1)
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda job: shared.render(*job, 96, 96), jobs))
     sequential = [shared.render(view, time_s, 96, 96) for view, time_s in jobs]
     for one, other in zip(together, sequential, strict=True):
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(Wearer(rig, 1).render(*jobs[-1], 96, 96), together[-1])
+    np.testing.assert_array_equal(make_wearer(rig, 1).render(*jobs[-1], 96, 96), together[-1])
 
 
 def digest(wearer: Wearer) -> str:
@@ -183,27 +183,27 @@ def digest(wearer: Wearer) -> str:
 
 
 def test_another_process_sees_the_same_person(rig: Rig) -> None:
-    wearer = Wearer(rig, 9)
+    wearer = make_wearer(rig, 9)
     wearer.render("front_left", 55.0, 64, 64)
     script = (
         f"import sys; sys.path[:0] = [{str(Path(__file__).resolve().parents[2])!r}]\n"
         "import hashlib\n"
         "from egorear_ros.geometry.rig_file import load_rig\n"
-        "from egorear_synth.wearer import Wearer\n"
-        "wearer = Wearer(load_rig('ego4view_syn'), 9)\n"
+        "from egorear_synth.wearer import Wearer, make_wearer\n"
+        "wearer = make_wearer(load_rig('ego4view_syn'), 9)\n"
         "truth = wearer.truth(1.7e9 + 3.3); image = wearer.render('front_right', 1.7e9 + 3.3, 64, 64)\n"
         "print(hashlib.sha256(image.tobytes() + truth.joints_device.tobytes() + truth.visible.tobytes()).hexdigest())\n"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
     assert result.stdout.strip() == digest(wearer)
-    assert digest(Wearer(rig, 10)) != digest(wearer)
+    assert digest(make_wearer(rig, 10)) != digest(wearer)
 
 
 def test_other_rigs_work_too() -> None:
     lens = EquidistantLens(320, 240, (80.0, 80.0), (159.5, 119.5), (0.0, 0.0, 0.0, 0.0), np.deg2rad(110))
     one, two = np.eye(4), np.eye(4)
     two[:3, 3] = (0.1, 0.05, 0.02)
-    wearer = Wearer(Rig("made_up", (Camera("one", lens, one), Camera("two", lens, two))), 3)
+    wearer = make_wearer(Rig("made_up", (Camera("one", lens, one), Camera("two", lens, two))), 3)
     truth = wearer.truth(4.0)
     assert truth.pixels.shape == (2, 16, 2)
     assert wearer.render("two", 4.0, 160, 120).shape == (120, 160, 3)

@@ -11,7 +11,7 @@ from egorear_synth.clips.clip import ClipError
 from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
 from egorear_synth.skinning import bone_transforms, joint_positions, skin
-from egorear_synth.wearer import Wearer
+from egorear_synth.wearer import make_wearer
 
 STANDING = {"position": (0.0, 9.0, 0.0)}
 
@@ -109,7 +109,7 @@ def test_wrong_files_are_named(tmp_path: Path, rig: Rig, name: str, message: str
     if name != "none.bvh":
         (tmp_path / name).write_text("")
     with pytest.raises(ClipError, match=message):
-        Wearer(rig, motion_path=str(tmp_path / name))
+        make_wearer(rig, motion_path=str(tmp_path / name))
 
 
 @pytest.mark.shared
