@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import logging
 import os
+import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+DOMAINS = 100
 _NUMBERS = itertools.count()
+_held_domain: socket.socket | None = None
 
 
 def shared_folder() -> Path:
@@ -60,8 +63,37 @@ def pytest_configure() -> None:
 
 
 def _take_next_domain() -> None:
-    """Choose the ROS domain of nodes that start from now on: 1 to 100, apart from those of other test runs."""
-    os.environ["ROS_DOMAIN_ID"] = str((os.getpid() * 7 + next(_NUMBERS)) % 100 + 1)
+    """Choose the ROS domain of nodes that start from now on: 1 to 100, and nobody else's on this machine.
+
+    Two test runs at once would hear each other in a common domain, so a run holds its domain by a name that
+    the kernel gives to one process only and takes back when that process ends, however it ends.
+    """
+    global _held_domain
+    for _ in range(DOMAINS):
+        number = (os.getpid() * 7 + next(_NUMBERS)) % DOMAINS + 1
+        if (held := _hold_domain(number)) is not None:
+            if _held_domain is not None:
+                _held_domain.close()
+            _held_domain = held
+            os.environ["ROS_DOMAIN_ID"] = str(number)
+            return
+    raise RuntimeError(f"all ROS domains from 1 to {DOMAINS} are in use on this machine; end other ROS graphs.")
+
+
+def _hold_domain(number: int) -> socket.socket | None:
+    """Return what holds a ROS domain until it is closed; None if another test run or any ROS node is there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("", 7400 + 250 * number + 10))  # the first participant of the domain listens here, by RTPS
+        except OSError:
+            return None
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        holder.bind(f"\0egorear_ros_test_domain_{number}")
+    except OSError:
+        holder.close()
+        return None
+    return holder
 
 
 def pytest_collectstart() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 _NUMBERS = itertools.count()
+PATIENCE_S = 90.0
+"""Time to wait for what must come: a busy machine may need much of it, and a right one ends the wait at once."""
 
 
 class Graph:
@@ -54,7 +56,7 @@ class Graph:
         self.tester.create_subscription(kind, topic, heard.append, qos)
         return heard
 
-    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 15.0) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
         """Wait until `condition` is true and return its value; fail naming `what`."""
         end_s = time.monotonic() + timeout_s
         while not (value := condition()):
@@ -63,10 +65,23 @@ class Graph:
             time.sleep(0.01)
         return value
 
+    def until_quiet(self, heard: list[Any], what: str, quiet_s: float = 0.5) -> int:
+        """Wait until a list has not grown for a while and return its length; fail if it goes on growing."""
+        length, since_s = len(heard), time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal length, since_s
+            if len(heard) != length:
+                length, since_s = len(heard), time.monotonic()
+            return time.monotonic() - since_s >= quiet_s
+
+        self.until(quiet, f"the end of {what}")
+        return length
+
     def call(self, kind: type, service: str, request: Any) -> Any:
         """Call a service and return its response."""
         client = self.tester.create_client(kind, service)
-        assert client.wait_for_service(timeout_sec=10.0), f"no service {service}"
+        assert client.wait_for_service(timeout_sec=PATIENCE_S), f"no service {service}"
         future = client.call_async(request)
         self.until(future.done, f"response of {service}")
         self.tester.destroy_client(client)

@@ -34,7 +34,7 @@ def test_forgetting_keeps_the_stamp_itself() -> None:
 def test_waits_for_a_stream_that_is_behind() -> None:
     buffer = filled(10)
     threading.Timer(0.05, lambda: buffer.add(20, "item 20")).start()
-    assert buffer.get(20, wait_s=10.0) == "item 20"
+    assert buffer.get(20, wait_s=60.0) == "item 20"
 
 
 def test_does_not_wait_for_a_stream_that_is_ahead_or_never_began() -> None:

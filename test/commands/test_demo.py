@@ -78,7 +78,7 @@ class Demo:
                 return
         pytest.fail(f"ended without {pattern.pattern!r}")
 
-    def finish(self, timeout_s: float = 150.0) -> tuple[int, str]:
+    def finish(self, timeout_s: float = 400.0) -> tuple[int, str]:
         """Return the exit status and the output."""
         output, _ = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, output
@@ -95,7 +95,7 @@ class Demo:
         self.process.communicate()
 
 
-def until(condition: Callable[[], Any], what: str, timeout_s: float = 120.0) -> None:
+def until(condition: Callable[[], Any], what: str, timeout_s: float = 300.0) -> None:
     end_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end_s, f"not within {timeout_s:g} s: {what}"

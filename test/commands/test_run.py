@@ -72,7 +72,7 @@ class Run:
         )
         self.pid = self.process.pid
 
-    def end(self, number: int = signal.SIGINT, group: bool = True, timeout_s: float = 40.0) -> tuple[int, str]:
+    def end(self, number: int = signal.SIGINT, group: bool = True, timeout_s: float = 180.0) -> tuple[int, str]:
         """Send a signal as a terminal does; return the exit status and the output."""
         if group:
             os.killpg(self.pid, number)
@@ -80,7 +80,7 @@ class Run:
             os.kill(self.pid, number)
         return self.wait(timeout_s)
 
-    def wait(self, timeout_s: float = 60.0) -> tuple[int, str]:
+    def wait(self, timeout_s: float = 240.0) -> tuple[int, str]:
         output, _ = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, output
 
@@ -118,7 +118,7 @@ def members(session: int) -> list[int]:
 
 
 def wait_for_end_of(session: int) -> None:
-    end_s = time.monotonic() + 30
+    end_s = time.monotonic() + 120
     while left := members(session):
         assert time.monotonic() < end_s, f"still running: {left}"
         time.sleep(0.1)
@@ -140,7 +140,7 @@ def test_the_graph_runs_until_ctrl_c_and_leaves_nothing(
     graph: Any, poses: list[Any], params: Path, start: Callable[..., Run], mode: list[str]
 ) -> None:
     run = start(params, *mode)
-    graph.until(lambda: len(poses) >= 5, "poses", 60)
+    graph.until(lambda: len(poses) >= 5, "poses", 240)
     assert len(members(run.pid)) == (8 if mode else 1)
     status, output = run.end()
     assert status == 0, output
@@ -163,7 +163,7 @@ def test_the_command_line_wins_over_files(graph: Any, params: Path, start: Calla
     sets = graph.listen(FrameSet, "/rig/frame_set", results_qos())
     start(params, "--namespace", "rig", "--frame-prefix", "a/", "-p", "camera_back_left.source.path:=/nowhere")
     others = ["front_left", "front_right", "back_right"]
-    graph.until(lambda: any(list(message.views) == others for message in list(sets)), "sets of the others", 60)
+    graph.until(lambda: any(list(message.views) == others for message in list(sets)), "sets of the others", 240)
     assert not any("back_left" in message.views for message in sets)
     assert all(message.header.frame_id == "a/rig_link" for message in sets)
 
@@ -173,7 +173,7 @@ def test_one_node_that_cannot_start_does_not_stop_the_others(
     graph: Any, poses: list[Any], params: Path, start: Callable[..., Run]
 ) -> None:
     run = start(params, "-p", "camera_front_right.source.path:=/nowhere", "-p", "visual.overlay_rate_hz:=-1.0")
-    graph.until(lambda: len(poses) >= 3, "poses of three cameras", 60)
+    graph.until(lambda: len(poses) >= 3, "poses of three cameras", 240)
     status, output = run.end()
     assert status == 1
     for words in ("camera_front_right", "there is no folder /nowhere", "visual", "overlay_rate_hz is -1.0"):
@@ -186,7 +186,7 @@ def test_a_node_that_dies_is_named_and_the_others_go_on(
     graph: Any, poses: list[Any], params: Path, start: Callable[..., Run]
 ) -> None:
     run = start(params, "--separate")
-    graph.until(lambda: len(poses) >= 3, "poses", 60)
+    graph.until(lambda: len(poses) >= 3, "poses", 240)
     victim = next(pid for pid in members(run.pid) if "back_right" in Path(f"/proc/{pid}/cmdline").read_text())
     os.kill(victim, signal.SIGKILL)
     time.sleep(0.5)
@@ -202,7 +202,7 @@ def test_nodes_end_with_the_command_however_it_ends(
     graph: Any, poses: list[Any], params: Path, start: Callable[..., Run]
 ) -> None:
     run = start(params, "--separate")
-    graph.until(lambda: poses, "poses", 60)
+    graph.until(lambda: poses, "poses", 240)
     run.end(signal.SIGKILL, group=False)
     wait_for_end_of(run.pid)
 
@@ -257,8 +257,11 @@ def test_it_replays_a_recording_and_ends_with_it(
             for view, connection in connections.items():
                 message = image(header(stamp(*divmod(stamp_ns, 10**9)), f"{view}_optical"), "jpeg", data)
                 writer.write(connection, stamp_ns + 1_000_000, types.serialize_cdr(message, kind))
-    status, output = start(params, "--bag", tmp_path / "bag").wait()
+    # A busy machine brings the images of a moment one after the other; complete sets do not wait.
+    status, output = start(params, "--bag", tmp_path / "bag", "-p", "sync.max_wait_ms:=3000.0").wait()
     assert status == 0, output
+    last = (1_600_000_005, 900_000_000)
+    graph.until(lambda: poses and (poses[-1].header.stamp.sec, poses[-1].header.stamp.nanosec) == last, "the last pose")
     stamps = [message.header.stamp.sec + message.header.stamp.nanosec * 1e-9 for message in poses]
     # DDS takes seconds to tell this process of the pose node, and a busy machine skips sets, never the last.
     expected = [1_600_000_000 + index * 0.1 for index in range(60)]

@@ -251,12 +251,9 @@ def test_the_demo_ends_after_its_duration() -> None:
 
 
 @pytest.fixture
-def domain(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Give a ROS domain of its own, on this machine only."""
-    number = 100 + os.getpid() % 100
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    return number
+def domain() -> int:
+    """Return the ROS domain that this test has for itself (test/conftest.py)."""
+    return int(os.environ["ROS_DOMAIN_ID"])
 
 
 def first_message(kind: type, topic: str, domain: int, timeout_s: float) -> Any:
@@ -278,6 +275,15 @@ def first_message(kind: type, topic: str, domain: int, timeout_s: float) -> Any:
         rclpy.shutdown(context=context)
 
 
+def group_lives(group: int) -> bool:
+    """Return whether a process group has members."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("composed", ["false", "true"])
 def test_a_launched_demo_publishes_poses_and_leaves_nothing_behind(composed: str, domain: int, tmp_path: Path) -> None:
@@ -290,16 +296,18 @@ def test_a_launched_demo_publishes_poses_and_leaves_nothing_behind(composed: str
             ["ros2", "launch", launch_file("demo"), *arguments], stdout=output, stderr=output, start_new_session=True
         )
     try:
-        pose = first_message(BodyPose, "/bob/body_pose", domain, 90.0)
+        pose = first_message(BodyPose, "/bob/body_pose", domain, 300.0)
         assert pose is not None, log.read_text()[-3000:]
         assert pose.header.frame_id == "bob/rig_link"
         assert pose.tracking_state == BodyPose.UNTRAINED
         assert len(pose.positions) == len(pose.joint_names) == 16
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=30) == 0, log.read_text()[-3000:]
+        assert process.wait(timeout=120) == 0, log.read_text()[-3000:]
         assert "Traceback" not in log.read_text()
-        with pytest.raises(ProcessLookupError):
-            os.killpg(process.pid, 0)
+        end_s = time.monotonic() + 60
+        while group_lives(process.pid):
+            assert time.monotonic() < end_s, "processes of the launch are left"
+            time.sleep(0.1)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

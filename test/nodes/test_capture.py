@@ -77,7 +77,7 @@ def run(source: Source, listener: Listener, until: Callable[[Capture], bool], re
     pacer = Pacer(time.time_ns, lambda: False, PERIOD_NS)
     offset = ClockOffset(time.time_ns, lambda: False)
     capture = Capture(source, SourceConfig(reopen_s=reopen_s), listener, pacer, offset, time.time_ns, "test")
-    end_s = time.monotonic() + 10
+    end_s = time.monotonic() + 60
     while not until(capture):
         assert time.monotonic() < end_s, listener.told
         time.sleep(0.002)
@@ -101,12 +101,13 @@ def test_paced_pictures_carry_the_stamps_of_their_ticks_and_come_at_their_time()
 
 
 def test_live_pictures_carry_their_exposure_on_the_ros_clock() -> None:
+    before_ns = time.time_ns()
     exposed_ns = time.monotonic_ns() - 20_000_000
-    source, listener = Source(False, [picture(exposed_ns), picture()]), Listener()
     begin_ns = time.time_ns()
+    source, listener = Source(False, [picture(exposed_ns), picture()]), Listener()
     run(source, listener, finished)
     (_, exposed), (_, unstamped) = listener.pictures
-    assert abs(exposed - (begin_ns - 20_000_000)) < 15_000_000
+    assert before_ns - 15_000_000 < exposed + 20_000_000 < begin_ns + 15_000_000
     assert begin_ns <= unstamped <= time.time_ns()
 
 
@@ -143,7 +144,7 @@ def test_a_lost_source_is_opened_again_until_it_is_back(paced: bool) -> None:
 def test_while_the_source_is_gone_the_state_says_why_and_the_wait_grows() -> None:
     source = Source(False, [SourceLost("unplugged")], opens=[SourceError("still gone")] * 1000)
     listener = Listener()
-    capture = run(source, listener, lambda capture: source.opened == 3, reopen_s=0.05)
+    capture = run(source, listener, lambda capture: source.opened >= 3, reopen_s=0.05)
     assert capture.state is CaptureState.LOST and capture.problem == "still gone"
     assert listener.told == ["lost unplugged"]
 
@@ -158,7 +159,7 @@ def test_waits_between_attempts_double() -> None:
         original()
 
     source.open = open_and_note  # type: ignore[method-assign]
-    run(source, Listener(), lambda capture: len(opened_s) == 4, reopen_s=0.05)
+    run(source, Listener(), lambda capture: len(opened_s) >= 4, reopen_s=0.05)
     waits = [after - before for before, after in itertools.pairwise(opened_s)]
     assert waits[0] >= 0.1 and waits[1] >= 0.2 and waits[2] >= 0.4
 
@@ -167,6 +168,6 @@ def test_stop_ends_a_thread_that_waits_for_a_device() -> None:
     source = Source(False, [SourceLost("unplugged")], opens=[SourceError("gone")] * 10)
     begin_s = time.monotonic()
     run(source, Listener(), lambda capture: capture.state is CaptureState.LOST, reopen_s=30.0)
-    assert time.monotonic() - begin_s < 5.0
+    assert time.monotonic() - begin_s < 25.0
     assert not any(thread.name == "test" for thread in threading.enumerate())
     assert source.closed >= 1

@@ -135,7 +135,10 @@ class WholeGraph:
         self.handover = Handover()
         specs = plan(Request(ros_args, frame_prefix=prefix))
         kwargs = {**graph.kwargs, "cli_args": ros_args}
-        self.nodes = {spec.name: graph.add(make(spec, self.handover, **kwargs)) for spec in specs}
+        # As in `egorear run`, all nodes are there before one of them starts and looks who is in its process.
+        self.nodes = {spec.name: make(spec, self.handover, **kwargs) for spec in specs}
+        for node in self.nodes.values():
+            graph.add(node)
 
 
 @pytest.fixture
@@ -176,7 +179,7 @@ def test_every_frame_that_any_node_names_is_in_the_tree(graph: Graph, whole: Who
         heard[f"{view} overlay"] = graph.listen(CompressedImage, f"{view}/overlay/compressed", camera_qos())
     diagnostics = graph.listen(DiagnosticArray, "/diagnostics", results_qos())
     graph.until(
-        lambda: all(heard.values()), f"all topics; silent: {[name for name, one in heard.items() if not one]}", 60
+        lambda: all(heard.values()), f"all topics; silent: {[name for name, one in heard.items() if not one]}", 180
     )
     graph.until(lambda: diagnostics, "diagnostics")
 
@@ -219,7 +222,7 @@ def test_pose_and_truth_have_the_stamps_of_the_images(graph: Graph, whole: Whole
     def stamps(messages: list[Any]) -> set[int]:
         return {ns_from_time(message.header.stamp) for message in list(messages)}
 
-    graph.until(lambda: stamps(images) & stamps(poses) & stamps(truths), "one moment on all three", 60)
+    graph.until(lambda: stamps(images) & stamps(poses) & stamps(truths), "one moment on all three", 180)
     # The truth is the annotation of the image shown at that stamp: x is 0.1 m per frame, in the rig frame -y.
     import cv2
 
@@ -244,6 +247,6 @@ def test_images_are_not_serialised_while_nobody_listens(graph: Graph, whole: Who
         original = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *args, _f=original, _n=name: (calls.append(_n), _f(*args))[1])
     poses = graph.listen(BodyPose, "body_pose", results_qos())
-    graph.until(lambda: len(poses) >= 3, "poses", 60)
+    graph.until(lambda: len(poses) >= 3, "poses", 180)
     assert calls == []
     assert graph.tester.count_subscribers(f"{graph.namespace}/front_left/image_raw/compressed") == 0

@@ -51,9 +51,9 @@ def make(graph: Graph, bag: Path, **values: Any) -> Any:
 def listen(graph: Graph, topic: str = "front_left/image_raw/compressed") -> list[Any]:
     from sensor_msgs.msg import CompressedImage
 
-    from egorear_ros.bridge.qos import camera_qos
+    from egorear_ros.bridge.qos import results_qos
 
-    return graph.listen(CompressedImage, topic, camera_qos())
+    return graph.listen(CompressedImage, topic, results_qos(depth=1000))  # reliable: the tests miss no image
 
 
 def clock(graph: Graph) -> list[Any]:
@@ -78,26 +78,25 @@ def test_messages_come_unchanged_and_time_goes_with_them(graph: Graph, tmp_path:
     bag = write_bag(tmp_path / "bag", [f"{graph.namespace}/front_left/image_raw/compressed"], storage=storage)
     node = make(graph, bag)
     graph.until(lambda: node.finished, "the end")
+    end_ns = BEGIN_NS + 5 * PERIOD_NS + 1_000_000
+    graph.until(lambda: len(images) >= 6 and times and ns_from_time(times[-1].clock) == end_ns, "the last of both")
     assert stamps_ns(images) == [BEGIN_NS + index * PERIOD_NS for index in range(6)]
     assert bytes(images[0].data) == rig_data.jpeg()
     seen_ns = [ns_from_time(one.clock) for one in times]
     assert seen_ns == sorted(seen_ns) and seen_ns[0] == BEGIN_NS + 1_000_000
-    assert seen_ns[-1] == BEGIN_NS + 5 * PERIOD_NS + 1_000_000
     assert max(b - a for a, b in itertools.pairwise(seen_ns)) <= 10_000_000
 
 
 def test_rate(graph: Graph, tmp_path: Path) -> None:
     import time
 
-    arrived_s: list[float] = []
     images = listen(graph)
     bag = write_bag(tmp_path / "bag", [f"{graph.namespace}/front_left/image_raw/compressed"], count=11)
-    make(graph, bag, rate=0.5)
-    graph.until(lambda: len(images) >= 1, "the first")
-    arrived_s.append(time.monotonic())
+    begin_s = time.monotonic()
+    make(graph, bag, rate=0.2)
     graph.until(lambda: len(images) == 11, "the last")
-    # Half a second of recording takes a second.
-    assert time.monotonic() - arrived_s[0] >= 0.85
+    # Half a second of recording takes two and a half.
+    assert time.monotonic() - begin_s >= 2.4
 
 
 def test_only_the_rigs_topics_are_played_unless_all_are_asked_for(graph: Graph, tmp_path: Path) -> None:
@@ -106,11 +105,11 @@ def test_only_the_rigs_topics_are_played_unless_all_are_asked_for(graph: Graph, 
     ]
     images, overlays = listen(graph), listen(graph, "front_left/overlay/compressed")
     node = make(graph, write_bag(tmp_path / "bag", topics))
-    graph.until(lambda: node.finished, "the end")
+    graph.until(lambda: node.finished and len(images) >= 6, "the end")
     assert len(images) == 6 and not overlays
 
     node = make(graph, tmp_path / "bag", all_topics=True)
-    graph.until(lambda: node.finished, "the end")
+    graph.until(lambda: node.finished and len(images) >= 12 and len(overlays) >= 6, "the end")
     assert len(images) == 12 and len(overlays) == 6
 
 
@@ -121,8 +120,12 @@ def test_a_loop_makes_time_jump_back(graph: Graph, tmp_path: Path) -> None:
     node = make(graph, write_bag(tmp_path / "bag", [f"{graph.namespace}/front_left/image_raw/compressed"]), loop=True)
     graph.until(lambda: len(images) >= 14, "the second round")
     assert stamps_ns(images)[:12] == 2 * [BEGIN_NS + index * PERIOD_NS for index in range(6)]
-    seen_ns = [ns_from_time(one.clock) for one in times]
-    assert any(after < before for before, after in itertools.pairwise(seen_ns))
+
+    def jumped_back() -> bool:
+        seen_ns = [ns_from_time(one.clock) for one in list(times)]
+        return any(after < before for before, after in itertools.pairwise(seen_ns))
+
+    graph.until(jumped_back, "the time of the second round")
     assert not node.finished
 
 
@@ -130,7 +133,7 @@ def test_it_may_stay_when_the_recording_is_over(graph: Graph, tmp_path: Path) ->
     bag = write_bag(tmp_path / "bag", [f"{graph.namespace}/front_left/image_raw/compressed"], count=2)
     images = listen(graph)
     node = make(graph, bag, exit_at_end=False)
-    graph.until(lambda: next(iter(node.health())).message == "over", "the end")
+    graph.until(lambda: next(iter(node.health())).message == "over" and len(images) >= 2, "the end")
     assert len(images) == 2 and not node.finished
 
 
@@ -195,7 +198,7 @@ def test_it_waits_for_the_nodes_that_must_be_ready(graph: Graph, tmp_path: Path)
     assert not images
     sync.trigger_configure()
     sync.trigger_activate()
-    graph.until(lambda: node.finished, "the end")
+    graph.until(lambda: node.finished and len(images) >= 6, "the end")
     assert len(images) == 6
 
 
@@ -206,5 +209,5 @@ def test_it_does_not_wait_for_ever(graph: Graph, tmp_path: Path, monkeypatch: An
     images = listen(graph)
     bag = write_bag(tmp_path / "bag", [f"{graph.namespace}/front_left/image_raw/compressed"])
     node = make(graph, bag, wait_for="pose")
-    graph.until(lambda: node.finished, "the end")
+    graph.until(lambda: node.finished and len(images) >= 6, "the end")
     assert len(images) == 6

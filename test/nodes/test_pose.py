@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,19 @@ class PoseGraph:
         )
 
 
+def _wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.005)
+
+
+def _count_calls(monkeypatch: pytest.MonkeyPatch, target: Any, name: str) -> list[str]:
+    """Return a list that grows when a method has been called."""
+    calls: list[str] = []
+    original = getattr(target, name)
+    monkeypatch.setattr(target, name, lambda: (original(), calls.append(name))[0])
+    return calls
+
+
 def prefixed(graph: Graph) -> dict[str, str]:
     return {"frame_prefix": f"{graph.namespace.strip('/')}/"}
 
@@ -102,7 +115,7 @@ def test_a_set_becomes_a_pose_message_and_joint_frames(tiny: PoseGraph) -> None:
     assert message.tracking_state == BodyPose.OK
     assert tuple(message.camera_names) == rig_data.VIEWS
     assert message.sync_skew_s == pytest.approx(0.003)
-    assert 0.0 < message.latency_s < 10.0
+    assert 0.0 < message.latency_s <= (tiny.node.now_ns() - stamp_ns) * 1e-9
     assert message.model_id.startswith("egorear")
     assert "tiny" in message.model_id
     assert len(message.positions) == len(message.joint_names) == len(message.confidences) == 16
@@ -147,18 +160,20 @@ def test_a_slow_model_skips_sets_and_never_lags(graph: Graph) -> None:
     for _ in range(300):
         sent.append(pose.send())
         time.sleep(period_s)
+    before = len(pose.poses)
     graph.until(lambda: pose.stamps_ns()[-1:] == sent[-1:], "the newest set is estimated last")
     stamps_ns = pose.stamps_ns()
     assert stamps_ns == sorted(set(stamps_ns))
-    assert max(message.latency_s for message in pose.poses) < 2 * delay_s
-    graph.until(
-        lambda: (
-            int(pose.health("estimates").get("sets skipped", 0)) + len(stamps_ns)
-            == int(pose.health("estimates")["sets received"])
-        ),
-        "skipped and estimated sets add up in diagnostics",
-    )
-    assert int(pose.health("estimates")["sets skipped"]) > 100
+    # After the last set come the pose under way and its own. On a busy machine the last few sets and poses may still
+    # have been on their way; a queue in front of the model would give one pose after the other for minutes.
+    assert len(stamps_ns) - before <= 6
+
+    def counts() -> tuple[int, int]:
+        values = pose.health("estimates")
+        return int(values.get("sets received", 0)), int(values.get("sets skipped", 0))
+
+    graph.until(lambda: counts()[0] == counts()[1] + len(stamps_ns), "skipped and estimated sets add up in diagnostics")
+    assert counts()[1] > 3 * len(stamps_ns)
 
 
 def test_a_damaged_image_costs_its_set_only_and_is_named(tiny: PoseGraph) -> None:
@@ -211,7 +226,7 @@ def test_a_slow_start_does_not_hold_up_the_other_nodes_of_the_process(
 
     def load_slowly(*_: Any) -> NullEstimator:
         loading.set()
-        assert go_on.wait(30.0)
+        assert go_on.wait(120.0)
         return NullEstimator(rig_data.VIEWS)
 
     monkeypatch.setattr("egorear_ros.nodes.pose.make_estimator", load_slowly)
@@ -225,7 +240,7 @@ def test_a_slow_start_does_not_hold_up_the_other_nodes_of_the_process(
 def test_a_node_that_is_ended_while_it_starts_does_not_become_active(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loading, go_on = threading.Event(), threading.Event()
+    loading, ending = threading.Event(), threading.Event()
 
     class Model:
         model_id, views, trained, warmed_up = "slow", rig_data.VIEWS, True, False
@@ -235,13 +250,19 @@ def test_a_node_that_is_ended_while_it_starts_does_not_become_active(
 
     def load_slowly(*_: Any) -> Model:
         loading.set()
-        assert go_on.wait(30.0)
+        assert ending.wait(120.0)
         return Model()
 
     monkeypatch.setattr("egorear_ros.nodes.pose.make_estimator", load_slowly)
     pose = PoseGraph(graph, {})
     graph.until(loading.is_set, "the model is being loaded")
-    threading.Timer(0.2, go_on.set).start()
+    release = pose.node.destroy_node
+
+    def end() -> None:
+        threading.Thread(target=lambda: (_wait_until(lambda: pose.node._ending), ending.set())).start()
+        release()
+
+    monkeypatch.setattr(pose.node, "destroy_node", end)
     graph.remove(pose.node)
     assert not Model.warmed_up
 
@@ -258,24 +279,51 @@ def test_disabling_stops_poses_and_enabling_brings_them_back(tiny: PoseGraph) ->
     tiny.graph.until(lambda: tiny.stamps_ns() == [stamp_ns], "a pose")
 
 
-def test_a_reset_discards_the_pose_that_is_being_estimated(graph: Graph) -> None:
-    pose = PoseGraph(graph, {"estimator.method": "null", "estimator.delay_s": 0.5})
+class Gate:
+    """Lets a pose node estimate only what the test permits."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from egorear_ros.estimators.null import NullEstimator
+
+        self.open, self.begun = threading.Event(), threading.Event()
+        original = NullEstimator.estimate
+
+        def estimate(estimator: NullEstimator, frames: Any) -> Any:
+            self.begun.set()
+            assert self.open.wait(120.0)
+            return original(estimator, frames)
+
+        monkeypatch.setattr(NullEstimator, "estimate", estimate)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch, graph: Graph) -> Iterator[Gate]:
+    held = Gate(monkeypatch)
+    yield held
+    held.open.set()
+
+
+def test_a_reset_discards_the_pose_that_is_being_estimated(graph: Graph, gate: Gate) -> None:
+    pose = PoseGraph(graph, {"estimator.method": "null"})
     pose.wait_until_active()
     first = pose.send()
-    graph.until(lambda: "wait" in pose.node._tally.stages.percentiles_s(), "the estimate is under way")
+    graph.until(gate.begun.is_set, "the estimate is under way")
     assert pose.trigger("reset").success
+    gate.open.set()
     last = pose.send()
     graph.until(lambda: last in pose.stamps_ns(), "the pose after the reset")
     assert first not in pose.stamps_ns()
 
 
-def test_time_that_jumps_back_discards_what_came_before(graph: Graph) -> None:
+def test_time_that_jumps_back_discards_what_came_before(
+    graph: Graph, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from rclpy.parameter import Parameter
     from rosgraph_msgs.msg import Clock
 
     from egorear_ros.bridge.stamps import time_from_ns
 
-    pose = PoseGraph(graph, {"estimator.method": "null", "estimator.delay_s": 0.5})
+    pose = PoseGraph(graph, {"estimator.method": "null"})
     pose.node.set_parameters([Parameter("use_sim_time", value=True)])
     pose.wait_until_active()
     clock = graph.tester.create_publisher(Clock, "/clock", 10)
@@ -289,8 +337,11 @@ def test_time_that_jumps_back_discards_what_came_before(graph: Graph) -> None:
 
     set_clock(1000)
     pose.send(999 * 10**9)
-    graph.until(lambda: "wait" in pose.node._tally.stages.percentiles_s(), "the estimate is under way")
+    graph.until(gate.begun.is_set, "the estimate is under way")
+    resets = _count_calls(monkeypatch, pose.node, "reset")
     set_clock(500)
+    graph.until(lambda: resets, "the reset")
+    gate.open.set()
     pose.send(500 * 10**9)
     graph.until(lambda: pose.poses, "the pose after the jump")
     assert pose.stamps_ns() == [500 * 10**9]

@@ -32,6 +32,8 @@ from egorear_ros.structures import Frame  # noqa: E402
 VIEWS = ("front_left", "front_right", "back_left", "back_right")
 JPEG = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 PERIOD_NS = 33_333_333
+WAIT_MS = 10_000.0
+"""Long enough that a busy machine brings all images of a moment; complete sets do not wait."""
 
 
 class Rig:
@@ -68,7 +70,7 @@ def now_ns(graph: Any) -> int:
 def test_images_become_frame_sets(graph: Any) -> None:
     heard = graph.listen(FrameSetMsg, "frame_set", results_qos())
     rig = Rig(graph)
-    node = make(graph)
+    node = make(graph, max_wait_ms=WAIT_MS)
     rig.connect()
     graph.until(lambda: graph.tester.count_subscribers(f"{graph.namespace}/frame_set"), "listener")
     stamps = [now_ns(graph) + index * PERIOD_NS for index in range(5)]
@@ -86,19 +88,19 @@ def test_images_become_frame_sets(graph: Any) -> None:
 def test_a_missing_view_is_waited_for_and_then_left_out(graph: Any) -> None:
     heard = graph.listen(FrameSetMsg, "frame_set", results_qos())
     rig = Rig(graph)
-    make(graph, max_wait_ms=100.0)
+    make(graph, max_wait_ms=1000.0)
     rig.connect()
     stamp_ns = now_ns(graph)
     rig.expose(stamp_ns, VIEWS[:3])
     message = graph.until(lambda: heard and heard[0], "a set without the view")
     assert list(message.rig_views) == list(VIEWS) and list(message.views) == list(VIEWS[:3])
-    assert now_ns(graph) - stamp_ns >= 100_000_000
+    assert now_ns(graph) - stamp_ns >= 1_000_000_000
 
 
 def test_status_counts_sets_and_frames(graph: Any) -> None:
     statuses = graph.listen(SyncStatusMsg, "sync_status", results_qos())
     rig = Rig(graph)
-    make(graph, max_wait_ms=50.0)
+    make(graph, max_wait_ms=1000.0)
     rig.connect()
     stamp_ns = now_ns(graph)
     rig.expose(stamp_ns)
@@ -121,7 +123,7 @@ def test_frames_and_sets_are_handed_over_as_objects(graph: Any) -> None:
     topics = {view: f"{graph.namespace}/{view}/image_raw/compressed" for view in VIEWS}
     for view in VIEWS[:3]:
         handover.offer(topics[view])
-    make(graph, handover)
+    make(graph, handover, max_wait_ms=WAIT_MS)
     handover.subscribe(f"{graph.namespace}/frame_set", got.append)
     # Three cameras are in this process, the fourth in another: only that one is subscribed to.
     assert [graph.tester.count_subscribers(topics[view]) for view in VIEWS] == [0, 0, 0, 1]
@@ -140,7 +142,7 @@ def test_frames_and_sets_are_handed_over_as_objects(graph: Any) -> None:
 def test_raw_images(graph: Any) -> None:
     heard = graph.listen(FrameSetMsg, "frame_set", results_qos())
     publishers = {view: graph.tester.create_publisher(Image, f"{view}/image_raw", camera_qos()) for view in VIEWS}
-    make(graph, transport="raw")
+    make(graph, transport="raw", max_wait_ms=WAIT_MS)
     graph.until(lambda: all(one.get_subscription_count() for one in publishers.values()), "connection")
     message = Image(width=8, height=4, encoding="bgr8", step=24, data=np.full(96, 200, np.uint8).tobytes())
     message.header.stamp = time_from_ns(now_ns(graph))
@@ -154,13 +156,14 @@ def test_raw_images(graph: Any) -> None:
 def test_an_unreadable_image_costs_only_itself(graph: Any) -> None:
     heard = graph.listen(FrameSetMsg, "frame_set", results_qos())
     rig = Rig(graph)
-    node = make(graph, max_wait_ms=50.0)
+    node = make(graph, max_wait_ms=1000.0)
     rig.connect()
     stamp_ns = now_ns(graph)
     rig.expose(stamp_ns, VIEWS[1:])
     rig.publishers["front_left"].publish(CompressedImage(format="h264", data=b"\0\0\0\1"))
     message = graph.until(lambda: heard and heard[0], "a set without it")
     assert list(message.views) == list(VIEWS[1:])
+    graph.until(lambda: node.warn.total, "a warning")
     assert node.warn.total == 1
 
 
@@ -181,24 +184,28 @@ def test_a_silent_camera_is_named_with_the_reason(graph: Any) -> None:
         assert words in text
     rig = Rig(graph)
     rig.connect()
-    rig.expose(now_ns(graph))
-    graph.until(lambda: camera_health(node, "back_left").level == 0, "no error")
+
+    def heard_again() -> bool:
+        rig.expose(now_ns(graph))
+        return bool(camera_health(node, "back_left").level == 0)
+
+    graph.until(heard_again, "no error")
 
 
 def test_a_camera_that_stops_is_named(graph: Any) -> None:
     rig = Rig(graph)
-    node = make(graph, stall_timeout_s=0.5)
+    node = make(graph, stall_timeout_s=1.5)
     rig.connect()
 
     def three_of_four() -> bool:
         rig.expose(now_ns(graph), VIEWS[:3])
         time.sleep(0.02)
-        return bool(camera_health(node, "back_right").level == 2)
+        levels = [camera_health(node, view).level for view in VIEWS]
+        return levels == [0, 0, 0, 2]
 
     rig.expose(now_ns(graph))
-    graph.until(three_of_four, "an error")
+    graph.until(three_of_four, "an error of this camera only")
     assert "publisher, but nothing comes" in camera_health(node, "back_right").message
-    assert camera_health(node, "front_left").level == 0
 
 
 def test_incompatible_qos_is_the_reason_given(graph: Any) -> None:
@@ -220,22 +227,16 @@ def test_stamps_that_never_fit_are_explained(graph: Any) -> None:
     node = make(graph, max_wait_ms=20.0)
     rig.connect()
 
-    def apart() -> bool:
-        stamp_ns = now_ns(graph)
-        rig.expose(stamp_ns, VIEWS[:3])
-        rig.expose(stamp_ns - 15_000_000, VIEWS[3:])
-        time.sleep(0.05)
-        return False
+    def explained() -> bool:
+        for _ in range(5):  # health compares with the last time that anybody asked, the node's diagnostics included
+            stamp_ns = now_ns(graph)
+            rig.expose(stamp_ns, VIEWS[:3])
+            rig.expose(stamp_ns - 15_000_000, VIEWS[3:])
+            time.sleep(0.05)
+        part = camera_health(node, "back_right")
+        return part.level == 1 and "tolerance_ms" in part.message
 
-    begin_s = time.monotonic()
-    while time.monotonic() - begin_s < 1.0:
-        apart()
-    camera_health(node, "back_right")
-    begin_s = time.monotonic()
-    while time.monotonic() - begin_s < 1.0:
-        apart()
-    part = camera_health(node, "back_right")
-    assert part.level == 1 and "tolerance_ms" in part.message
+    graph.until(explained, "the reason")
 
 
 def test_backward_time_jump_clears_what_waits(graph: Any) -> None:
@@ -255,7 +256,7 @@ def test_backward_time_jump_clears_what_waits(graph: Any) -> None:
 
     at(100)
     rig.expose(100 * 10**9, VIEWS[:3])
-    graph.until(lambda: statuses and statuses[-1].cameras[0].received == 1, "frames wait")
+    graph.until(lambda: statuses and [one.received for one in statuses[-1].cameras] == [1, 1, 1, 0], "frames wait")
     at(50)
     for index in range(5):
         rig.expose(50 * 10**9 + index * PERIOD_NS)
@@ -286,18 +287,25 @@ def test_limits_change_while_it_runs(graph: Any) -> None:
 def test_disabled_it_takes_nothing_and_reset_forgets(graph: Any) -> None:
     heard = graph.listen(FrameSetMsg, "frame_set", results_qos())
     rig = Rig(graph)
-    node = make(graph, max_wait_ms=300.0)
+    node = make(graph, max_wait_ms=WAIT_MS)
     rig.connect()
     rig.expose(now_ns(graph), VIEWS[:3])
-    time.sleep(0.05)
+    graph.until(
+        lambda: [camera_health(node, view).values["received"] for view in VIEWS[:3]] == [1, 1, 1], "frames wait"
+    )
+    assert not heard
     graph.call(Trigger, f"{graph.namespace}/sync/reset", Trigger.Request())
+    assert set_parameter(graph, "max_wait_ms", 10.0).successful  # what still waited would go out now
     graph.call(SetBool, f"{graph.namespace}/sync/enable", SetBool.Request(data=False))
     rig.expose(now_ns(graph))
     time.sleep(0.5)
     assert not heard and not node.running
+    assert set_parameter(graph, "max_wait_ms", WAIT_MS).successful
     graph.call(SetBool, f"{graph.namespace}/sync/enable", SetBool.Request(data=True))
-    rig.expose(now_ns(graph))
-    graph.until(lambda: len(heard) == 1, "a set again")
+    stamp_ns = now_ns(graph)
+    rig.expose(stamp_ns)
+    graph.until(lambda: heard, "a set again")
+    assert [frame_set_from_msg(message).stamp_ns for message in heard] == [stamp_ns]
 
 
 def test_two_views_are_enough(graph: Any, tmp_path: Path) -> None:
@@ -307,7 +315,7 @@ def test_two_views_are_enough(graph: Any, tmp_path: Path) -> None:
     save_rig(load_rig("ego4view_syn").select(("front_left", "front_right")), path)
     heard = graph.listen(FrameSetMsg, "frame_set", results_qos())
     rig = Rig(graph)
-    make(graph, calib=str(path))
+    make(graph, calib=str(path), max_wait_ms=WAIT_MS)
     graph.until(rig.publishers["front_right"].get_subscription_count, "connection")
     rig.expose(now_ns(graph))
     assert list(graph.until(lambda: heard and heard[0], "a set").rig_views) == ["front_left", "front_right"]

@@ -32,7 +32,9 @@ class VisualGraph:
 
         self.graph = graph
         self.arrays = graph.listen(MarkerArray, "body_markers", results_qos())
-        overrides = [Parameter(name, value=value) for name, value in (parameters or {}).items()]
+        # Markers of a pose stay while the test is busy, unless it is about their end.
+        given = {"lost_timeout_s": 60.0, **(parameters or {})}
+        overrides = [Parameter(name, value=value) for name, value in given.items()]
         self.node = graph.add(VisualNode(handover=handover, parameter_overrides=overrides, **graph.kwargs))
         tester = graph.tester
         self._poses = tester.create_publisher(BodyPoseMsg, "body_pose", results_qos())
@@ -50,12 +52,15 @@ class VisualGraph:
         self._poses.publish(self._message(pose))
 
     def send_truth(self, pose: BodyPose) -> None:
+        """Publish the truth and wait until visual has it: a pose waits only a little for its truth."""
         self._truths.publish(self._message(pose))
+        self.graph.until(lambda: self.node._truths.get(pose.stamp_ns) is not None, "the truth arrives")
 
     def send_set(self, frames: FrameSet) -> None:
         from egorear_ros.bridge.messages import msg_from_frame_set
 
         self.sets.publish(msg_from_frame_set(frames, ""))
+        self.graph.until(lambda: self.node._frames.get(frames.stamp_ns) is not None, "the images arrive")
 
     def watch(self, view: str) -> list[Any]:
         """Subscribe to an overlay and wait until images can come."""
@@ -120,10 +125,10 @@ def test_markers_of_a_slow_model_do_not_blink(graph: Graph) -> None:
 
     visual = VisualGraph(graph, {"lost_timeout_s": 0.1})
     for _ in range(3):
-        visual.send_pose(rig_data.body_pose(visual.now_ns() - S))
+        visual.send_pose(rig_data.body_pose(visual.now_ns() - 5 * S))
         time.sleep(0.5)
     assert {one.action for array in visual.arrays for one in array.markers} == {Marker.ADD}
-    assert visual.arrays[0].markers[0].lifetime.sec >= 3
+    assert visual.arrays[0].markers[0].lifetime.sec >= 15
 
 
 def test_a_lost_pose_removes_the_estimate_at_once_and_keeps_the_truth(graph: Graph) -> None:
@@ -161,8 +166,10 @@ def test_a_reset_removes_markers_and_forgets_truths(graph: Graph) -> None:
     assert {one.ns for one in visual.arrays[2].markers} == {"estimate"}
 
 
-def test_a_pose_that_waits_for_its_truth_is_forgotten_by_a_reset(graph: Graph) -> None:
+def test_a_pose_that_waits_for_its_truth_is_forgotten_by_a_reset(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     from std_srvs.srv import Trigger
+
+    monkeypatch.setattr("egorear_ros.nodes.visual.PARTNER_WAIT_S", 120.0)
 
     visual = VisualGraph(graph)
     stamp_ns = visual.now_ns()
@@ -194,7 +201,7 @@ def test_overlays_are_drawn_for_watched_views_only_on_the_image_of_the_pose(grap
     assert overlays[0].format == "jpeg"
     image = cv2.imdecode(np.frombuffer(bytes(overlays[0].data), np.uint8), cv2.IMREAD_COLOR)
     assert image.shape == (200, 200, 3)
-    assert visual.node._overlays_published == 1
+    graph.until(lambda: visual.node._overlays_published == 1, "its count")
 
 
 def test_images_are_received_only_while_somebody_watches(graph: Graph) -> None:
@@ -218,17 +225,21 @@ def test_overlays_keep_to_their_rate(graph: Graph) -> None:
     handover = Handover()
     topic = f"{graph.namespace}/body_pose"
     handover.offer(topic)
-    visual = VisualGraph(graph, {"overlay_rate_hz": 5.0, "overlay_width": 64}, handover)
+    rate_hz = 2.0
+    visual = VisualGraph(graph, {"overlay_rate_hz": rate_hz, "overlay_width": 64}, handover)
     overlays = visual.watch("back_right")
     start = time.monotonic()
-    while time.monotonic() < start + 2.0:
+
+    def four_come() -> bool:
         stamp_ns = visual.now_ns()
         handover.publish(topic, Estimate(rig_data.body_pose(stamp_ns), rig_data.frame_set(stamp_ns)))
-        time.sleep(0.02)
+        return len(overlays) >= 4
+
+    graph.until(four_come, "overlays")
+    count = len(overlays)
     elapsed_s = time.monotonic() - start
-    graph.until(lambda: overlays, "overlays")
-    assert 2 <= len(overlays) <= 5.0 * elapsed_s + 2
-    assert len(visual.arrays) > 2 * len(overlays)
+    assert count <= rate_hz * elapsed_s + 2
+    assert len(visual.arrays) > 2 * count
 
 
 def test_a_damaged_image_costs_its_own_overlay_only(graph: Graph) -> None:

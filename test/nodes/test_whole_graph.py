@@ -43,7 +43,7 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[subproce
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
     try:
-        process.wait(30)
+        process.wait(120)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -129,21 +129,30 @@ def test_from_image_to_joint_frame(running: "subprocess.Popen[bytes]", graph: Gr
     from egorear_ros.geometry.rig_file import load_rig
 
     heard = Heard(graph)
-    graph.until(lambda: len(heard.poses) >= 6 and all(heard.everything()), "messages on all topics", timeout_s=120.0)
+    graph.until(lambda: len(heard.poses) >= 6 and all(heard.everything()), "messages on all topics", timeout_s=300.0)
     # The graph goes on: what follows is of the newest pose of which everything has arrived.
-    graph.until(lambda: heard.complete_poses(), "a pose with its transforms and markers", timeout_s=60.0)
+    graph.until(heard.complete_poses, "a pose with its transforms and markers", timeout_s=180.0)
     pose = heard.complete_poses()[-1]
 
     # A pose has the stamp of the exposure, which is a tick that all cameras share.
-    images_ns = [{ns_from_time(image.header.stamp) for image in heard.images[view]} for view in rig_data.VIEWS]
-    common = set.intersection(*images_ns)
-    poses_ns = [ns_from_time(pose.header.stamp) for pose in heard.poses]
-    assert len(common & set(poses_ns)) >= 3
+    def common_ns() -> set[int]:
+        stamps = [{ns_from_time(image.header.stamp) for image in list(heard.images[view])} for view in rig_data.VIEWS]
+        return set.intersection(*stamps)
+
+    def shown_ns() -> list[int]:
+        return [ns_from_time(pose.header.stamp) for pose in list(heard.poses)]
+
+    graph.until(lambda: len(common_ns() & set(shown_ns())) >= 3, "three moments from image to pose", timeout_s=180.0)
+    poses_ns = shown_ns()
     assert all(stamp_ns % round(1e9 / RATE_HZ) == 0 for stamp_ns in poses_ns)
     assert poses_ns == sorted(set(poses_ns))
     for view in rig_data.VIEWS:
-        assert common & {ns_from_time(info.header.stamp) for info in heard.infos[view]}
-    graph.until(lambda: heard.overlay_stamps() <= heard.pose_stamps(), "the poses of all overlays", timeout_s=60.0)
+        infos = heard.infos[view]
+        graph.until(
+            lambda infos=infos: common_ns() & {ns_from_time(info.header.stamp) for info in list(infos)},
+            f"an image of {view} with its camera_info",
+        )
+    graph.until(lambda: heard.overlay_stamps() <= heard.pose_stamps(), "the poses of all overlays", timeout_s=180.0)
     assert pose.tracking_state == BodyPose.OK
     assert tuple(pose.camera_names) == rig_data.VIEWS
     assert pose.latency_s > 0.0
