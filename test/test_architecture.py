@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # From left to right. A module may import those of its own group and of every group before it.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("skeleton", "structures", "config", "paths"),
+    ("skeleton", "structures", "config", "paths", "names"),
     ("geometry", "heatmap", "metrics"),
     ("models",),
     ("runtimes",),
@@ -20,6 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "sync_grouping",
         "sync_status",
         "sources",
+        "bags",
+        "ros_messages",
         "drawing",
         "latest",
         "stamp_buffer",

@@ -2,7 +2,7 @@
 
 from sensor_msgs.msg import CameraInfo
 
-from egorear_ros.geometry.equidistant_fit import fit_equidistant
+from egorear_ros.geometry.ros_calibration import ros_intrinsics
 from egorear_ros.structures import Lens
 
 
@@ -20,12 +20,8 @@ def camera_info(lens: Lens, frame_id: str) -> tuple[CameraInfo, float]:
         message: model `equidistant`, no rectification (R is identity, P repeats K).
         max_error_px: largest distance between the published and the calibrated projection.
     """
-    fit, max_error_px = fit_equidistant(lens)
-    (fx, fy), (cx, cy) = fit.focal_px, fit.center_px
-    message = CameraInfo(width=lens.width, height=lens.height, distortion_model="equidistant")
+    numbers = ros_intrinsics(lens)
+    message = CameraInfo(width=numbers.width, height=numbers.height, distortion_model=numbers.model)
     message.header.frame_id = frame_id
-    message.d = [float(value) for value in fit.distortion]
-    message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
-    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    message.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
-    return message, float(max_error_px)
+    message.d, message.k, message.r, message.p = list(numbers.d), list(numbers.k), list(numbers.r), list(numbers.p)
+    return message, numbers.max_error_px

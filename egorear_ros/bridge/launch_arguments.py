@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from egorear_ros.config import EstimatorConfig, RuntimeConfig, walk
+from egorear_ros.config import ConfigError, EstimatorConfig, PlayerConfig, RuntimeConfig, walk
 
 BOOLEAN = ("true", "false")
 
@@ -27,6 +27,20 @@ class Argument:
 def _choices(config: object, field: str) -> tuple[str, ...]:
     """Choices of a configuration field, and "" for leaving it to the parameter file."""
     return ("", *next(rule.choices for name, _, rule in walk(config) if name == field))
+
+
+def replay_rate(text: str) -> float:
+    """Return the speed of a replay from the launch argument `rate`.
+
+    Raises:
+        ConfigError: not a number, or not one that the player accepts.
+    """
+    try:
+        rate = float(text)
+    except ValueError:
+        raise ConfigError(f"rate:={text}; expected a number: 1.0 as it was recorded, 0.5 half as fast.") from None
+    next(rule for name, _, rule in walk(PlayerConfig()) if name == "rate").check("rate", rate)
+    return rate
 
 
 def common_arguments(params_file: str, use_sim_time: str = "false", composed: str = "false") -> tuple[Argument, ...]:

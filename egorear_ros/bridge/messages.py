@@ -5,13 +5,13 @@ from geometry_msgs.msg import Point
 
 from egorear_ros.bridge.images import compressed_from_frame, frame_from_compressed
 from egorear_ros.bridge.stamps import ns_from_time, time_from_ns
-from egorear_ros.bridge.tf import RIG_FRAME, optical_frame
-from egorear_ros.geometry.transforms import T_RIG_DEVICE, invert_transform, transform_points
+from egorear_ros.geometry.transforms import T_RIG_DEVICE, transform_points
 from egorear_ros.msg import BodyPose as BodyPoseMsg
 from egorear_ros.msg import CameraCounters as CameraCountersMsg
 from egorear_ros.msg import FrameSet as FrameSetMsg
 from egorear_ros.msg import SyncStatus as SyncStatusMsg
-from egorear_ros.skeleton import EGO4VIEW, Skeleton
+from egorear_ros.names import RIG_FRAME, optical_frame
+from egorear_ros.ros_messages import body_pose_from_msg
 from egorear_ros.structures import BodyPose, FrameSet, TrackingState
 from egorear_ros.sync_status import SyncStatus
 
@@ -24,8 +24,6 @@ __all__ = [
     "ns_from_time",
     "time_from_ns",
 ]
-
-T_DEVICE_RIG = invert_transform(T_RIG_DEVICE)
 
 FRAME_SET_JPEG_QUALITY = 95
 """For frames that reached the synchronizer uncompressed; the message holds compressed images only."""
@@ -60,37 +58,6 @@ def msg_from_frame_set(frames: FrameSet, frame_prefix: str) -> FrameSetMsg:
         for view in message.views
     ]
     return message
-
-
-def body_pose_from_msg(message: BodyPoseMsg, skeleton: Skeleton = EGO4VIEW) -> BodyPose:
-    """Return a pose, its joints in the device frame; a LOST pose has NaN joints.
-
-    Raises:
-        ValueError: the message's joints are not those of the skeleton.
-    """
-    count = skeleton.joint_count
-    if not message.positions and message.tracking_state == BodyPoseMsg.LOST:
-        joints_device = np.full((count, 3), np.nan)
-        confidences = np.full(count, np.nan)
-    else:
-        if tuple(message.joint_names) != skeleton.joint_names or len(message.positions) != count:
-            raise ValueError(
-                f"pose with {len(message.positions)} positions and the joints {list(message.joint_names)}; "
-                f"expected those of skeleton {skeleton.name}: {list(skeleton.joint_names)}."
-            )
-        joints_rig = np.array([(point.x, point.y, point.z) for point in message.positions])
-        joints_device = transform_points(T_DEVICE_RIG, joints_rig)
-        confidences = np.array(message.confidences, dtype=np.float64)
-    stamps = (ns_from_time(stamp) for stamp in message.camera_stamps)
-    return BodyPose(
-        stamp_ns=ns_from_time(message.header.stamp),
-        joints_device=joints_device,
-        confidences=confidences,
-        view_stamps_ns=dict(zip(message.camera_names, stamps, strict=True)),
-        state=TrackingState(message.tracking_state),
-        model_id=message.model_id,
-        skeleton=skeleton,
-    )
 
 
 def msg_from_body_pose(pose: BodyPose, frame_prefix: str, body_id: str, now_ns: int) -> BodyPoseMsg:

@@ -6,16 +6,10 @@ from geometry_msgs.msg import TransformStamped
 from tf2_msgs.msg import TFMessage
 
 from egorear_ros.bridge.stamps import time_from_ns
+from egorear_ros.geometry.ros_calibration import static_links
 from egorear_ros.geometry.transforms import T_RIG_DEVICE, quat_xyzw_from_rotmat, transform_points
+from egorear_ros.names import RIG_FRAME
 from egorear_ros.structures import BodyPose, FloatArray, Rig
-
-RIG_FRAME = "rig_link"
-DEVICE_FRAME = "device"
-
-
-def optical_frame(view: str) -> str:
-    """Return the name of a camera's frame (z forward, x right, y down), without prefix."""
-    return f"{view}_optical"
 
 
 def static_tree(rig: Rig, frame_prefix: str, stamp: Time) -> TFMessage:
@@ -24,12 +18,10 @@ def static_tree(rig: Rig, frame_prefix: str, stamp: Time) -> TFMessage:
     One message, because static transforms that are sent in several are lost for late listeners on
     Humble and Jazzy (ros2/geometry2 issues 631 and 704).
     """
-    links = [(RIG_FRAME, DEVICE_FRAME, T_RIG_DEVICE)]
-    links += [(DEVICE_FRAME, optical_frame(camera.view), camera.T_device_camera) for camera in rig.cameras]
     return TFMessage(
         transforms=[
             _transform(stamp, frame_prefix + parent, frame_prefix + child, T_parent_child)
-            for parent, child, T_parent_child in links
+            for parent, child, T_parent_child in static_links(rig)
         ]
     )
 

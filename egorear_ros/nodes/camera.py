@@ -1,6 +1,7 @@
 """The `camera` node: one view's images, stamped with their exposure."""
 
 import sys
+import time
 import traceback
 from collections import deque
 from collections.abc import Iterable
@@ -16,9 +17,9 @@ from egorear_ros.bridge.node import EgorearNode
 from egorear_ros.bridge.process import run_node
 from egorear_ros.bridge.qos import camera_qos
 from egorear_ros.bridge.stamps import time_from_ns
-from egorear_ros.bridge.tf import optical_frame
-from egorear_ros.config import CameraConfig, ConfigError
+from egorear_ros.config import CameraConfig, ConfigError, SyncConfig
 from egorear_ros.geometry.fisheye import scale_lens
+from egorear_ros.names import camera_info_topic, image_topic, optical_frame
 from egorear_ros.nodes.capture import Capture, CaptureState
 from egorear_ros.nodes.clock_offset import ClockOffset
 from egorear_ros.nodes.pacer import Pacer
@@ -32,6 +33,9 @@ from egorear_ros.sync_status import RateMeter, percentiles_s
 NAME_PREFIX = "camera_"
 SLOW = 0.8
 """Below this part of the configured rate diagnostics warn."""
+
+SILENT_PERIODS = 3
+"""A slow camera is silent after so many frame periods without an image, others after the default stall_timeout_s."""
 
 
 class CameraNode(EgorearNode[CameraConfig]):
@@ -54,7 +58,7 @@ class CameraNode(EgorearNode[CameraConfig]):
 
     @property
     def _image_topic(self) -> str:
-        return f"{self.view}/image_raw/compressed"
+        return image_topic(self.view)
 
     def configure(self) -> None:
         """Create the source and the publishers."""
@@ -69,7 +73,7 @@ class CameraNode(EgorearNode[CameraConfig]):
         self._topic = self.resolve_topic_name(self._image_topic)
         self._source = make_source(self.config.source, self.rig, self.view)
         self._images = self.make_publisher(CompressedImage, self._image_topic, camera_qos())
-        self._infos = self.make_publisher(CameraInfo, f"{self.view}/camera_info", camera_qos())
+        self._infos = self.make_publisher(CameraInfo, camera_info_topic(self.view), camera_qos())
         self._period_ns = period_ns(self.config.source.rate_hz)
 
     def activate(self) -> None:
@@ -79,6 +83,7 @@ class CameraNode(EgorearNode[CameraConfig]):
         self._published = self._damaged = self._losses = 0
         self._rate = RateMeter()
         self._ages_ns: deque[int] = deque(maxlen=100)
+        self._heard_s = time.monotonic()
         self._begin_capture()
 
     def deactivate(self) -> None:
@@ -113,22 +118,30 @@ class CameraNode(EgorearNode[CameraConfig]):
             "age p50 s": age_p50_s,
             "age p95 s": age_p95_s,
         }
+        yield Health("stream", *self._judge(capture, rate_hz), values)
+
+    def _judge(self, capture: Capture, rate_hz: float) -> tuple[Level, str]:
         if capture.state is CaptureState.LOST:
-            yield Health("stream", Level.ERROR, f"source lost: {capture.problem}", values)
-        elif capture.state is CaptureState.FINISHED:
-            yield Health("stream", Level.OK, "finished: the source has no more images", values)
-        elif not self.enabled:
-            yield Health("stream", Level.OK, "disabled", values)
-        elif rate_hz < SLOW * source.rate_hz:
-            wanted = f"{rate_hz:.1f} Hz instead of {source.rate_hz:.1f} Hz"
-            yield Health("stream", Level.WARN, wanted, values)
-        else:
-            yield Health("stream", Level.OK, f"{rate_hz:.1f} Hz", values)
+            return Level.ERROR, f"source lost: {capture.problem}"
+        if capture.state is CaptureState.FINISHED:
+            return Level.OK, "finished: the source has no more images"
+        if not self.enabled:
+            return Level.OK, "disabled"
+        wanted_hz, silent_s = self.config.source.rate_hz, time.monotonic() - self._heard_s
+        if silent_s > max(SyncConfig.stall_timeout_s, SILENT_PERIODS / wanted_hz):
+            return Level.ERROR, (
+                f"no image for {silent_s:.1f} s; expected {wanted_hz:.1f} Hz: the source is open but gives none, or "
+                f"only damaged ones ({self._damaged} so far). Check source.path, the cable, and this node's warnings."
+            )
+        if rate_hz < SLOW * wanted_hz:
+            return Level.WARN, f"{rate_hz:.1f} Hz instead of {wanted_hz:.1f} Hz"
+        return Level.OK, f"{rate_hz:.1f} Hz"
 
     # Called from the capture thread
 
     def on_picture(self, picture: Picture, stamp_ns: int) -> None:
         """Hand a picture over, and publish it if somebody listens."""
+        self._heard_s = time.monotonic()
         if not self.running:
             return
         frame = Frame(self.view, stamp_ns, picture.encoding, picture.data)

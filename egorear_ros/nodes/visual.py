@@ -22,12 +22,12 @@ from egorear_ros.bridge.node import EgorearNode
 from egorear_ros.bridge.process import run_node
 from egorear_ros.bridge.qos import camera_qos, overridable, results_qos
 from egorear_ros.bridge.stamps import time_from_ns
-from egorear_ros.bridge.tf import RIG_FRAME, optical_frame
 from egorear_ros.config import VisualConfig
 from egorear_ros.drawing.overlay import decode_bgr, draw_overlay
 from egorear_ros.latest import LatestWorker
 from egorear_ros.msg import BodyPose as BodyPoseMsg
 from egorear_ros.msg import FrameSet as FrameSetMsg
+from egorear_ros.names import RIG_FRAME, TRUTH_TOPIC, optical_frame
 from egorear_ros.stamp_buffer import StampBuffer
 from egorear_ros.structures import BodyPose, Estimate, Frame, FrameSet, TrackingState
 
@@ -87,11 +87,11 @@ class VisualNode(EgorearNode[VisualConfig]):
         }
         self._images_come_along = self.receive_here("body_pose", self._on_estimate)
         if not self._images_come_along:
-            on_pose = self._converted(lambda pose: self._on_moment(_Moment(pose, None)))
+            on_pose = self._converted("body_pose", lambda pose: self._on_moment(_Moment(pose, None)))
             self.make_subscription(BodyPoseMsg, "body_pose", on_pose, results_qos())
-        if not self.receive_here("ground_truth/body_pose", self._on_truth):
-            on_truth = self._converted(self._on_truth)
-            self.make_subscription(BodyPoseMsg, "ground_truth/body_pose", on_truth, results_qos())
+        if not self.receive_here(TRUTH_TOPIC, self._on_truth):
+            on_truth = self._converted("ground_truth/body_pose", self._on_truth)
+            self.make_subscription(BodyPoseMsg, TRUTH_TOPIC, on_truth, results_qos())
 
     def activate(self) -> None:
         """Begin to draw."""
@@ -131,14 +131,22 @@ class VisualNode(EgorearNode[VisualConfig]):
 
     # What comes in
 
-    def _converted(self, receive: Callable[[BodyPose], None]) -> Callable[[BodyPoseMsg], None]:
-        """Return a callback for messages that hands poses to `receive`."""
+    def _converted(self, topic: str, receive: Callable[[BodyPose], None]) -> Callable[[BodyPoseMsg], None]:
+        """Return a callback for messages that hands poses to `receive`, and refuses those it cannot draw."""
+        expected = self.frame_id(RIG_FRAME)
 
         def on_message(message: BodyPoseMsg) -> None:
+            if message.header.frame_id != expected:
+                self.warn(
+                    f"{topic} frame",
+                    f"{topic} not drawn: it is in the frame {message.header.frame_id!r}; expected {expected!r}. "
+                    "Give the node that sends it the frame_prefix of this one.",
+                )
+                return
             try:
                 pose = body_pose_from_msg(message)
             except ValueError as error:
-                self.warn("pose", f"not drawn: {error}")
+                self.warn(f"{topic} content", f"{topic} not drawn: {error}")
                 return
             receive(pose)
 

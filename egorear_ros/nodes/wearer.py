@@ -16,14 +16,13 @@ from egorear_ros.bridge.process import run_node
 from egorear_ros.bridge.qos import results_qos
 from egorear_ros.config import WearerConfig
 from egorear_ros.msg import BodyPose as BodyPoseMsg
+from egorear_ros.names import TRUTH_TOPIC
 from egorear_ros.nodes.pacer import Pacer
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.sources.base import EndOfSource, SourceError
 from egorear_ros.sources.pacing import period_ns
 from egorear_ros.sources.truth import make_truth
 from egorear_ros.structures import BodyPose, FloatArray, TrackingState
-
-TOPIC = "ground_truth/body_pose"
 
 
 class WearerNode(EgorearNode[WearerConfig]):
@@ -36,7 +35,7 @@ class WearerNode(EgorearNode[WearerConfig]):
 
     def __init__(self, handover: Handover | None = None, **kwargs: Any) -> None:
         super().__init__("wearer", WearerConfig(), handover=handover, **kwargs)
-        self._topic = self.resolve_topic_name(TOPIC)
+        self._topic = self.resolve_topic_name(TRUTH_TOPIC)
         if handover is not None:
             handover.offer(self._topic)
         self._thread: Thread | None = None
@@ -45,7 +44,7 @@ class WearerNode(EgorearNode[WearerConfig]):
     def configure(self) -> None:
         """Find the truth."""
         self._truth = make_truth(self.config.source, self.rig)
-        self._poses = self.make_publisher(BodyPoseMsg, TOPIC, results_qos())
+        self._poses = self.make_publisher(BodyPoseMsg, TRUTH_TOPIC, results_qos())
         self._published = 0
 
     def activate(self) -> None:

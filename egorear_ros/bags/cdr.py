@@ -1,0 +1,53 @@
+"""What can be read from the first bytes of a serialized message: `std_msgs/Header`."""
+
+import struct
+from typing import NamedTuple
+
+HEAD_BYTES = 256
+"""Enough for the header and what follows it in images and CameraInfo."""
+
+_ORDERS = {0x00: ">", 0x01: "<"}
+
+
+class Header(NamedTuple):
+    """Stamp (ns) and frame of a message, and the offset of what follows."""
+
+    stamp_ns: int
+    frame_id: str
+    end: int
+
+
+def read_header(data: bytes) -> Header | None:
+    """Return the header with which a message begins; None if it is damaged.
+
+    Source: OMG DDSI-RTPS, the plain CDR encapsulation that ROS 2 uses.
+    """
+    order = _ORDERS.get(data[1]) if len(data) > 1 and data[0] == 0 else None
+    if order is None:
+        return None
+    try:
+        sec, nanosec, size = struct.unpack_from(f"{order}iII", data, 4)
+    except struct.error:
+        return None
+    frame = data[16 : 16 + size]
+    if len(frame) != size or nanosec >= 1_000_000_000:
+        return None
+    return Header(sec * 1_000_000_000 + nanosec, frame.rstrip(b"\0").decode(errors="replace"), 16 + size)
+
+
+def read_format(data: bytes, header: Header) -> tuple[str, int] | None:
+    """Return the format and the number of bytes of a CompressedImage; None if they are damaged."""
+    order = _ORDERS[data[1]]
+    offset = _aligned(header.end)
+    try:
+        (size,) = struct.unpack_from(f"{order}I", data, offset)
+        text = data[offset + 4 : offset + 4 + size].rstrip(b"\0").decode(errors="replace")
+        (count,) = struct.unpack_from(f"{order}I", data, _aligned(offset + 4 + size))
+    except struct.error:
+        return None
+    return text, count
+
+
+def _aligned(offset: int) -> int:
+    """Return the next offset that is a multiple of 4, counted from the end of the encapsulation."""
+    return 4 + -(-(offset - 4) // 4) * 4
