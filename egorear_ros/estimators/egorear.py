@@ -3,6 +3,7 @@
 The EgoPoseFormer baseline shares every step but the network.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from egorear_ros.runtimes.base import Prediction, Runtime
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import BodyPose, Frame, FrameSet, Rig, TrackingState
 
+LOG = logging.getLogger(__name__)
 M_PER_CM = 0.01
 
 
@@ -52,6 +54,7 @@ class EgoRearEstimator:
         self._image_size = image_size
         self._accept_missing_views = accept_missing_views
         self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
+        self._sizes_said: set[tuple[str, int, int]] = set()
 
     def warm_up(self) -> None:
         """Run the network once on black images."""
@@ -64,6 +67,7 @@ class EgoRearEstimator:
         timings: dict[str, float] = {}
         with _timed(timings, "decode"):
             images = list(self._pool.map(lambda frame: decode_frame(frame, self._rig[frame.view].lens), used.values()))
+        self._mention_sizes(dict(zip(used, (image.size for image in images), strict=True)))
         with _timed(timings, "preprocess"):
             small = list(self._pool.map(lambda image: resize(image, self._image_size), images))
             inputs, view_mask = self._batch(dict(zip(used, small, strict=True)))
@@ -84,6 +88,21 @@ class EgoRearEstimator:
                 f"{', '.join(self.views)}. Check these cameras, or set estimator.missing_views to always."
             )
         return used
+
+    def _mention_sizes(self, sizes: Mapping[str, tuple[int, int]]) -> None:
+        """Say once of each view whose images are a scaled version of what was calibrated; they are used all the same.
+
+        Args:
+            sizes: (width, height) by view, px.
+        """
+        for view, size in sizes.items():
+            lens = self._rig[view].lens
+            if size != (lens.width, lens.height) and (view, *size) not in self._sizes_said:
+                self._sizes_said.add((view, *size))
+                LOG.info(
+                    f"{view}: the calibration for {lens.width}x{lens.height} px is scaled to images of "
+                    f"{size[0]}x{size[1]} px, whose shape is the same. If the camera crops, recalibrate this view."
+                )
 
     def _batch(self, small: Mapping[str, NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
         """Return (1, V, 3, H, W) network input and its (1, V) mask; no mask if every view is there."""

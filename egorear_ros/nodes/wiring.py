@@ -21,7 +21,7 @@ from launch.actions import (
 from launch.event_handlers import OnProcessExit
 from launch_ros.actions import Node
 
-from egorear_ros.bridge.launch_arguments import ARGUMENTS
+from egorear_ros.bridge.launch_arguments import ARGUMENTS, replay_rate
 from egorear_ros.bridge.params_file import find_params_file, use_shared_memory_profile
 from egorear_ros.config import ConfigError
 from egorear_ros.nodes.graph import NodeSpec, Request, plan
@@ -165,7 +165,7 @@ class Wiring:
         }
         if "bag" in self.arguments:
             parameters["player"] = {
-                "rate": float(self["rate"]),
+                "rate": replay_rate(self["rate"]),
                 "loop": self.is_true("loop"),
                 "exit_at_end": self.is_true("exit_at_end"),
             }
@@ -238,7 +238,7 @@ class Wiring:
             for view in views
             for kind in ("image_raw/compressed", "image_raw", "camera_info")
         ]
-        command = ["ros2", "bag", "play", self["bag"], "--clock", "--rate", self["rate"]]
+        command = ["ros2", "bag", "play", self["bag"], "--clock", "--rate", str(replay_rate(self["rate"]))]
         command += ["--loop"] if self.is_true("loop") else []
         command += ["--topics", *topics, self.topic("ground_truth/body_pose")]
         return ExecuteProcess(cmd=command, name="player", output="screen")

@@ -80,6 +80,17 @@ def test_pose_of_another_skeleton_is_refused() -> None:
         body_pose_from_msg(message)
 
 
+def test_lists_that_are_not_equally_long_are_refused() -> None:
+    message = msg_from_body_pose(pose(), "", "me", NS)
+    message.confidences = list(message.confidences)[:3]
+    with pytest.raises(ValueError, match="3 confidences; expected 16"):
+        body_pose_from_msg(message)
+    message = msg_from_body_pose(pose(), "", "me", NS)
+    message.camera_stamps = list(message.camera_stamps)[:1]
+    with pytest.raises(ValueError, match="2 camera_names and 1 camera_stamps"):
+        body_pose_from_msg(message)
+
+
 def test_tracking_states_equal_the_messages_constants() -> None:
     for state in TrackingState:
         assert getattr(BodyPoseMsg, state.name) == state.value

@@ -82,6 +82,21 @@ def test_a_damaged_image_names_its_view_and_the_next_set_is_fine(
     assert estimator.estimate(frame_set()).state is TrackingState.OK
 
 
+def test_images_of_another_size_and_the_same_shape_are_used_and_said_once(
+    make: Callable[..., EgoRearEstimator],
+    frame_set: Callable[..., FrameSet],
+    jpeg: Callable[..., bytes],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    estimator, scaled = make(), frame_set(back_left=jpeg(2, (436, 436)))
+    for frames in (scaled, scaled, frame_set()):
+        assert estimator.estimate(frames).state == TrackingState.OK
+    said = [record.getMessage() for record in caplog.records if record.name == "egorear_ros.estimators.egorear"]
+    assert len(said) == 1
+    assert all(words in said[0] for words in ("back_left", "436x436", "872x872"))
+
+
 def test_joints_that_are_not_finite_are_never_returned(
     make: Callable[..., EgoRearEstimator], known_runtime: Any, frame_set: Callable[..., FrameSet]
 ) -> None:

@@ -261,6 +261,19 @@ def test_the_end_of_a_recording_is_no_error(graph: Any, fake: Callable[..., Fake
     assert health(node).level == 0 and node.active
 
 
+def test_a_camera_that_is_open_but_silent_is_an_error(
+    graph: Any, fake: Callable[..., FakeSource], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(camera_module.SyncConfig, "stall_timeout_s", 1.0)
+    source = fake(SourceError("7.jpg is cut off"))
+    node = make(graph)
+    graph.until(lambda: (one := health(node)) and one.level == 2, "an error")
+    text = health(node).message
+    assert all(words in text for words in ("no image for", "20.0 Hz", "damaged"))
+    source.answers = [picture()]
+    graph.until(lambda: health(node).level < 2, "no error")
+
+
 def test_disabled_camera_sends_nothing(graph: Any, fake: Callable[..., FakeSource]) -> None:
     fake(picture())
     pictures = graph.listen(CompressedImage, "front_left/image_raw/compressed", camera_qos())

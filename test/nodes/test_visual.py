@@ -1,7 +1,7 @@
 """The visual node in a real graph: markers of a moment, overlays for those who watch."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -48,8 +48,10 @@ class VisualGraph:
     def now_ns(self) -> int:
         return int(self.graph.tester.get_clock().now().nanoseconds)
 
-    def send_pose(self, pose: BodyPose) -> None:
-        self._poses.publish(self._message(pose))
+    def send_pose(self, pose: BodyPose, change: Callable[[Any], None] = lambda message: None) -> None:
+        message = self._message(pose)
+        change(message)
+        self._poses.publish(message)
 
     def send_truth(self, pose: BodyPose) -> None:
         """Publish the truth and wait until visual has it: a pose waits only a little for its truth."""
@@ -79,7 +81,7 @@ class VisualGraph:
     def _message(self, pose: BodyPose) -> Any:
         from egorear_ros.bridge.messages import msg_from_body_pose
 
-        return msg_from_body_pose(pose, "", "wearer", self.now_ns())
+        return msg_from_body_pose(pose, self.node.config.frame_prefix, "wearer", self.now_ns())
 
 
 def test_estimate_and_truth_of_one_moment_come_as_four_list_markers(graph: Graph) -> None:
@@ -97,6 +99,33 @@ def test_estimate_and_truth_of_one_moment_come_as_four_list_markers(graph: Graph
     ]
     assert {one.header.frame_id for one in array.markers} == {"alice/rig_link"}
     assert {one.header.stamp.sec * S + one.header.stamp.nanosec for one in array.markers} == {stamp_ns}
+
+
+def test_poses_that_cannot_be_drawn_are_refused_and_said_once_per_cause(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visual = VisualGraph(graph, {"frame_prefix": "alice/"})
+    said: list[str] = []
+    monkeypatch.setattr(visual.node.warn, "_log", said.append)
+    monkeypatch.setattr(visual.node.warn, "_period_s", 3600.0)
+
+    def other_frame(message: Any) -> None:
+        message.header.frame_id = "map"
+
+    def too_few(message: Any) -> None:
+        message.confidences = list(message.confidences)[:3]
+
+    stamp_ns = visual.now_ns()
+    for change in (other_frame, other_frame, too_few, too_few):
+        visual.send_pose(rig_data.body_pose(stamp_ns), change)
+    graph.until(lambda: visual.node.warn.total == 4, "four warnings")
+    assert len(said) == 2
+    assert all(words in said[0] for words in ("body_pose", "'map'", "'alice/rig_link'", "frame_prefix"))
+    assert "3 confidences; expected 16" in said[1]
+    assert visual.arrays == []
+    visual.send_pose(rig_data.body_pose(stamp_ns + S))
+    header = graph.until(lambda: visual.arrays, "the markers of a good pose")[0].markers[0].header
+    assert header.stamp.sec * S + header.stamp.nanosec == stamp_ns + S
 
 
 def test_truth_of_another_moment_is_not_shown(graph: Graph) -> None:
