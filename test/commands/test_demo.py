@@ -68,7 +68,15 @@ class Demo:
     def wait_for_log(self, text: str) -> None:
         """Wait for a line in the log of the nodes."""
         log = self.picture.with_suffix(".log")
-        until(lambda: log.is_file() and text in log.read_text(errors="replace"), f"{text!r} in {log}")
+
+        def found() -> bool:
+            ended = self.process.poll() is not None  # before the look at the log, which may get its last lines now
+            content = log.read_text(errors="replace") if log.is_file() else ""
+            if text not in content and ended:
+                pytest.fail(f"the demo ended without {text!r} in its log:\n{content[-3000:]}")
+            return text in content
+
+        until(found, f"{text!r} in {log}")
 
     def wait_for_output(self, pattern: "re.Pattern[str]") -> None:
         """Read the output until a line matches."""
