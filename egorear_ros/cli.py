@@ -16,7 +16,9 @@ COMMANDS = {
     "calib": "convert, show and check the calibration of a rig",
     "cameras": "list connected cameras; try them together",
     "checkpoint": "describe weights; convert official files",
+    "train": "train, measure and export networks, without ROS",
     "eval": "compare estimates with ground truth, without ROS",
+    "synth": "make a synthetic training set for a rig",
     "bench": "measure transport, lag, the model and the synthetic wearer",
 }
 """One module of `egorear_ros.commands` each, with `add_parser(subparsers)` and `run(args) -> int`.

@@ -1,0 +1,106 @@
+"""`egorear synth`: make a training set for a rig, and work with one. Needs no ROS."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from egorear_synth.dataset.settings import Settings
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "synth",
+        help="make a synthetic training set for a rig",
+        epilog="examples: egorear synth --rig my_rig.yaml --motion clips/ --out data --sequences 200 --frames 300; "
+        "egorear synth finish data",
+    )
+    _add_generate(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="work with a data set")
+    finish = actions.add_parser("finish", help="write split files, card and contact sheets of all finished sequences")
+    finish.add_argument("folder", type=Path, help="the data set")
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--rig", help="rig calibration: a name in calib/ or a YAML file")
+    add("--out", type=Path, metavar="DIR", help="the data set; a folder made with the same settings is continued")
+    add("--motion", default="", metavar="CLIPS", help="folder of .amc and .bvh clips (default: built-in motion alone)")
+    add("--sequences", type=int, default=20, help="how many (default: 20)")
+    add("--frames", type=int, default=300, help="per sequence (default: 300)")
+    add("--rate", type=float, default=30.0, metavar="HZ", help="frames per second (default: 30)")
+    add("--size", type=int, default=0, metavar="PX", help="width of the images (default: as calibrated)")
+    add("--samples", type=int, default=2, help="rays per pixel along each axis (default: 2)")
+    add("--seed", type=int, default=0, help="of everything random (default: 0)")
+    add(
+        "--procedural", type=float, default=0.2, metavar="SHARE", help="of sequences with built-in motion, beside clips"
+    )
+    add("--clip-rate", type=float, default=120.0, metavar="HZ", help="of AMC clips, which do not say (default: 120)")
+    add("--split", type=_split, default=(80.0, 10.0, 10.0), metavar="80/10/10", help="train, validation, test, percent")
+    add("--workers", type=int, default=1, help="processes, at most one per core (default: 1)")
+    add("--shard", type=_shard, default=(1, 1), metavar="I/N", help="make every N-th sequence, from the I-th")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen action and return the exit status.
+
+    Raises:
+        SynthError: see `egorear_synth.dataset.generate.generate`.
+    """
+    return _finish(args) if args.action == "finish" else _generate(args)
+
+
+def _generate(args: argparse.Namespace) -> int:
+    from egorear_ros.commands.synth_progress import ProgressBar
+    from egorear_synth.dataset.errors import SynthError
+    from egorear_synth.dataset.generate import Shard, generate
+
+    if not args.rig or args.out is None:
+        raise SynthError("--rig and --out are needed, for example: egorear synth --rig ego4view_syn --out data.")
+    with ProgressBar(args.out) as progress:
+        generate(_settings(args), args.out, args.sequences, progress, args.workers, Shard(*args.shard))
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> "Settings":
+    from egorear_synth.dataset.settings import Settings
+
+    return Settings(
+        rig=args.rig,
+        motion=args.motion,
+        seed=args.seed,
+        frames=args.frames,
+        rate_hz=args.rate,
+        size=args.size,
+        samples=args.samples,
+        procedural=args.procedural,
+        clip_rate_hz=args.clip_rate,
+        split=args.split,
+    )
+
+
+def _finish(args: argparse.Namespace) -> int:
+    from egorear_synth.dataset.card import write_card
+
+    write_card(args.folder)
+    print(f"Written: {args.folder / 'dataset.json'}, split files and contact sheets")
+    return 0
+
+
+def _split(text: str) -> tuple[float, ...]:
+    parts = text.split("/")
+    try:
+        values = tuple(float(part) for part in parts)
+    except ValueError:
+        values = ()
+    if len(values) != 3:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected percentages of train/validation/test, such as 80/10/10")
+    return values
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, separator, count = text.partition("/")
+    if not (separator and number.isdigit() and count.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected I/N, for example 1/4")
+    return int(number), int(count)

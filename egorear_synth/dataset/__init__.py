@@ -1,0 +1,1 @@
+"""A training set for any rig, in Ego4View-Syn's layout."""

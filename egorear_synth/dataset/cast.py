@@ -1,0 +1,97 @@
+"""Put a planned sequence's wearer together: person, motion, place and mount, each from its own seed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from egorear_ros.structures import Rig
+from egorear_synth.body import Body
+from egorear_synth.clips.load import load_clip
+from egorear_synth.clips.retarget import ClipMotion
+from egorear_synth.dataset.plan import SequencePlan
+from egorear_synth.dataset.settings import Settings
+from egorear_synth.mount import neutral_mount
+from egorear_synth.person import make_person
+from egorear_synth.place import make_place
+from egorear_synth.procedural import ProceduralMotion
+from egorear_synth.skinning import Pose
+from egorear_synth.wearer import Motion, Wearer
+
+_STREAMS = {"person": 1, "place": 2, "mount": 3, "motion": 4, "camera": 5}
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """What a sequence shows.
+
+    Attributes:
+        wearer: who is seen.
+        begin_s: time of the first frame in the wearer's motion, s.
+        facts: of person, motion, place and mount, JSON values only.
+    """
+
+    wearer: Wearer
+    begin_s: float
+    facts: dict[str, Any]
+
+
+class ThereAndBack:
+    """A movement played forwards and backwards in turn, so that it goes on without a jump.
+
+    Args:
+        motion: the movement.
+        end_s: its last moment, s.
+    """
+
+    def __init__(self, motion: Motion, end_s: float) -> None:
+        self._motion, self._end_s = motion, end_s
+
+    def pose_at(self, time_s: float) -> Pose:
+        """Return the pose at a time, s."""
+        if self._end_s <= 0:
+            return self._motion.pose_at(0.0)
+        phase_s = time_s % (2 * self._end_s)
+        return self._motion.pose_at(min(phase_s, 2 * self._end_s - phase_s))
+
+
+def stream(settings: Settings, plan: SequencePlan, part: str, *more: int) -> np.random.Generator:
+    """Return the random numbers of one part of one sequence; every part of every sequence has its own."""
+    return np.random.default_rng([settings.seed, _STREAMS[part], plan.index, *more])
+
+
+def make_cast(settings: Settings, rig: Rig, plan: SequencePlan) -> Cast:
+    """Return the wearer of a sequence.
+
+    Raises:
+        ClipError: the clip cannot be used.
+    """
+    person = make_person(stream(settings, plan, "person"))
+    place = make_place(stream(settings, plan, "place"))
+    mount = neutral_mount(rig, person, stream(settings, plan, "mount"))
+    motion, begin_s, facts = _motion(settings, plan, person.body)
+    wearer = Wearer(rig, person, motion, place, mount)
+    return Cast(wearer, begin_s, {"person": person.facts, "motion": facts, "place": place.facts, "mount": mount.facts})
+
+
+def _motion(settings: Settings, plan: SequencePlan, body: Body) -> tuple[Motion, float, dict[str, Any]]:
+    rng = stream(settings, plan, "motion")
+    length_s = (settings.frames - 1) / settings.rate_hz
+    if plan.clip is None:
+        # Sequences of all splits have numbers of their own, so no two splits share a movement.
+        seed = settings.seed * 1_000_000 + plan.index
+        procedural = ProceduralMotion(body, seed)
+        begin_s = float(rng.uniform(0.0, procedural.period_s))
+        return procedural, begin_s, {"kind": plan.kind, "seed": seed, "begin_s": begin_s}
+    clip = load_clip(str(plan.clip.path), settings.clip_rate_hz)
+    end_s = (clip.frame_count - 1) / clip.rate_hz
+    begin_s = float(rng.uniform(0.0, max(end_s - length_s, 0.0)))
+    facts = {
+        "kind": plan.kind,
+        "clip": plan.clip.name,
+        "sha256": plan.clip.sha256,
+        "rate_hz": clip.rate_hz,
+        "begin_s": begin_s,
+        "turns_back": begin_s + length_s > end_s,
+    }
+    return ThereAndBack(ClipMotion(body, clip), end_s), begin_s, facts

@@ -1,0 +1,85 @@
+"""Contact sheets: some frames of a split side by side, with the joints where the annotations say."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES
+from egorear_ros.structures import Lens
+from egorear_synth.dataset.writer import write_whole
+
+ROWS = 12
+COLUMNS_PX = 1600
+CAPTION_PX = 18
+_BGR = {"left": (60, 160, 255), "right": (255, 170, 60), "centre": (90, 230, 90)}
+"""Orange is left, blue right, green the middle."""
+
+
+def write_sheet(root: Path, split: str, folders: Sequence[Path]) -> None:
+    """Write contact_sheet_<split>.png: one row per sequence, one column per view.
+
+    Args:
+        root: the data set.
+        split: names the file.
+        folders: sequences of the split; at most `ROWS` of them are shown. None: an old sheet is removed.
+
+    Raises:
+        SynthError: the disk is full or not writable.
+    """
+    path = root / f"contact_sheet_{split}.png"
+    if not folders:
+        path.unlink(missing_ok=True)
+        return
+    chosen = sorted({round(place) for place in np.linspace(0, len(folders) - 1, ROWS)})
+    lenses = {camera.view: camera.lens for camera in load_rig(str(root / "rig.yaml")).cameras}
+    rows = [_row(folders[index], lenses) for index in chosen]
+    width = max(row.shape[1] for row in rows)
+    sheet = np.concatenate([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
+    write_whole(path, bytes(cv2.imencode(".png", sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]))
+
+
+def _row(folder: Path, lenses: dict[str, Lens]) -> NDArray[np.uint8]:
+    annotations = sorted((folder / ANNOTATIONS[0]).glob("*.json"))
+    path = annotations[len(annotations) // 2]
+    joints = json.loads(path.read_text())["joints"]
+    width = COLUMNS_PX // max(len(lenses), 4)
+    pictures = []
+    for view, lens in lenses.items():
+        image = cv2.imread(str(folder / IMAGES / f"camera_{view}" / f"{path.stem}.jpg"))
+        picture = cv2.resize(image, (width, round(width * lens.height / lens.width)), interpolation=cv2.INTER_AREA)
+        draw_joints(picture, joints, view, (lens.width, lens.height))
+        pictures.append(picture)
+    height = max(picture.shape[0] for picture in pictures)
+    padded = [np.pad(picture, ((CAPTION_PX, height - picture.shape[0]), (0, 0), (0, 0))) for picture in pictures]
+    row = np.concatenate(padded, axis=1)
+    for index, view in enumerate(lenses):
+        caption = f"{folder.name} {path.stem} {view}" if index == 0 else view
+        cv2.putText(row, caption, (index * width + 6, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255,) * 3, 1, cv2.LINE_AA)
+    return row
+
+
+def draw_joints(picture: NDArray[np.uint8], joints: dict[str, Any], view: str, size: tuple[int, int]) -> None:
+    """Draw an annotation's joints into a picture: dots where visible, rings where hidden.
+
+    Args:
+        picture: (H, W, 3) BGR, changed.
+        joints: by name, of the annotation.
+        view: the picture's view.
+        size: width and height of the calibrated image, px.
+    """
+    height, width = picture.shape[:2]
+    for index, name in enumerate(EGO4VIEW.dataset_names):
+        u, v = np.array(joints[name][f"camera_{view}_pts2d"]) + 0.5
+        place = (round(u * width / size[0] - 0.5), round(v * height / size[1] - 0.5))
+        if 0 <= place[0] < width and 0 <= place[1] < height:
+            visible = joints[name][f"camera_{view}_visible"]
+            radius = max(2, width // 110)
+            cv2.circle(picture, place, radius + 1, (0, 0, 0), -1 if visible else 2, cv2.LINE_AA)
+            cv2.circle(picture, place, radius, _BGR[EGO4VIEW.side(index)], -1 if visible else 1, cv2.LINE_AA)
