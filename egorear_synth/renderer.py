@@ -75,7 +75,11 @@ class Scene:
     """
 
     def __init__(
-        self, vertices: FloatArray, normals: FloatArray, faces: NDArray[np.int32], face_colours: Floats32
+        self,
+        vertices: FloatArray | Floats32,
+        normals: FloatArray | Floats32,
+        faces: NDArray[np.int32],
+        face_colours: Floats32,
     ) -> None:
         self.vertices = vertices.astype(np.float32)
         self._normals = normals.astype(np.float32)

@@ -1,0 +1,1 @@
+"""The camera: from light along rays to the bytes of a JPEG file."""
