@@ -46,6 +46,19 @@ def ns_from_time(stamp: Any) -> int:
     return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
+def compressed_encoding(text: str, start: bytes) -> str:
+    """Return "jpeg", "png" or "" (another one) for a CompressedImage.
+
+    Args:
+        text: its format, which drivers write in many ways.
+        start: the first four bytes of its data.
+    """
+    lower = text.lower()
+    if "jpeg" in lower or "jpg" in lower or start.startswith(b"\xff\xd8"):
+        return "jpeg"
+    return "png" if "png" in lower or start.startswith(b"\x89PNG") else ""
+
+
 def frame_from_compressed(view: str, message: Any) -> Frame:
     """Return a compressed image as a frame; its bytes are not decoded here.
 
@@ -53,12 +66,8 @@ def frame_from_compressed(view: str, message: Any) -> Frame:
         ImageError: it is neither JPEG nor PNG.
     """
     data = bytes(message.data)
-    text = message.format.lower()
-    if "jpeg" in text or "jpg" in text or data.startswith(b"\xff\xd8"):
-        encoding = "jpeg"
-    elif "png" in text or data.startswith(b"\x89PNG"):
-        encoding = "png"
-    else:
+    encoding = compressed_encoding(message.format, data[:4])
+    if not encoding:
         raise ImageError(f"{view}: compressed image of format {message.format!r}; expected JPEG or PNG.")
     return Frame(view, ns_from_time(message.header.stamp), encoding, data)
 

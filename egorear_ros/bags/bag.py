@@ -42,28 +42,37 @@ class Bag:
         """What is wrong with the files, as far as they were read."""
         return self._layout.problems + [problem for storage in self._storages for problem in storage.problems]
 
-    def scan(self, head: int) -> Iterator[RawMessage]:
-        """Yield all messages as they lie in the files, only the first `head` bytes of each."""
+    def scan(self, head: int, whole: Collection[str] = ()) -> Iterator[RawMessage]:
+        """Yield all messages as they lie in the files, only the first bytes of each: the fast way to look.
+
+        Args:
+            head: how many bytes.
+            whole: topics whose messages are yielded whole.
+        """
+        recorded = self._recorded(whole)
         for storage in self._storages:
             # A compressed message must be had whole to see its beginning.
-            messages = storage.messages(None) if self._layout.by_message else storage.scan(head)
-            yield from self._translated(messages, head)
+            everything = None if not self._layout.by_message else {topic.name for topic in self._renamed}
+            messages = storage.scan(head, recorded if everything is None else everything)
+            for message in self._translated(messages):
+                if everything is not None and message.topic.name not in whole:
+                    message.data = message.data[:head]
+                yield message
 
-    def messages(self, topics: Collection[str] | None = None) -> Iterator[RawMessage]:
+    def messages(self, topics: Collection[str] | None = None, sparse: bool = False) -> Iterator[RawMessage]:
         """Yield whole messages in the order in which the recorder received them, file after file.
 
         Args:
             topics: names to choose; None: all.
+            sparse: they are few: the rest of the file is skipped, and not checked for damage.
         """
-        wanted = None
-        if topics is not None:
-            wanted = {old.name for old, new in self._renamed.items() if new.name in topics}
+        wanted = None if topics is None else self._recorded(topics)
         for storage in self._storages:
-            yield from self._translated(storage.messages(wanted), -1)
+            yield from self._translated(storage.messages(wanted, sparse))
 
     def start_ns(self, topics: Collection[str] | None = None) -> int | None:
         """Return when the first message of some topics was received, ns; None: there is none."""
-        first = next(self.messages(topics), None)
+        first = next(self.messages(topics, sparse=True), None)
         return None if first is None else first.log_ns
 
     def close(self) -> None:
@@ -78,11 +87,15 @@ class Bag:
     ) -> None:
         self.close()
 
-    def _translated(self, messages: Iterator[RawMessage], head: int) -> Iterator[RawMessage]:
+    def _recorded(self, topics: Collection[str]) -> set[str]:
+        """Return the names in the files of topics that may be renamed."""
+        return {old.name for old, new in self._renamed.items() if new.name in topics}
+
+    def _translated(self, messages: Iterator[RawMessage]) -> Iterator[RawMessage]:
         for message in messages:
             if self._layout.by_message:
                 try:
-                    message.data = decompress(message.data, "zstd", head)
+                    message.data = decompress(message.data, "zstd")
                 except ValueError as error:
                     self._layout.problems.append(f"A message of {message.topic.name} cannot be read: {error}.")
                     continue

@@ -51,11 +51,16 @@ class Storage(Protocol):
     def topics(self) -> list[Topic]:
         """Return the topics of the file."""
 
-    def scan(self, head: int) -> Iterator[RawMessage]:
-        """Yield all messages in the order of the file, only the first `head` bytes of each."""
+    def scan(self, head: int, whole: Collection[str] = ()) -> Iterator[RawMessage]:
+        """Yield all messages in the order of the file, only the first `head` bytes of each but those in `whole`."""
 
-    def messages(self, topics: Collection[str] | None) -> Iterator[RawMessage]:
-        """Yield whole messages of some topics (None: of all) in the order of `log_ns`."""
+    def messages(self, topics: Collection[str] | None, sparse: bool = False) -> Iterator[RawMessage]:
+        """Yield whole messages in the order of `log_ns`.
+
+        Args:
+            topics: names to choose; None: all.
+            sparse: they are few, so that the others are better skipped than read and checked for damage.
+        """
 
     def close(self) -> None:
         """Release the file."""

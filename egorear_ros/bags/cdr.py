@@ -3,8 +3,8 @@
 import struct
 from typing import NamedTuple
 
-HEAD_BYTES = 256
-"""Enough for the header and what follows it in images and CameraInfo."""
+HEAD_BYTES = 512
+"""Enough for the header of an image and for a whole CameraInfo of a fisheye lens."""
 
 _ORDERS = {0x00: ">", 0x01: "<"}
 
@@ -35,17 +35,26 @@ def read_header(data: bytes) -> Header | None:
     return Header(sec * 1_000_000_000 + nanosec, frame.rstrip(b"\0").decode(errors="replace"), 16 + size)
 
 
-def read_format(data: bytes, header: Header) -> tuple[str, int] | None:
-    """Return the format and the number of bytes of a CompressedImage; None if they are damaged."""
+class ImageHead(NamedTuple):
+    """Format of a CompressedImage, bytes of its data, and the first of them."""
+
+    format: str
+    size: int
+    start: bytes
+
+
+def read_image_head(data: bytes, header: Header) -> ImageHead | None:
+    """Return what a CompressedImage has before its data; None if it is damaged."""
     order = _ORDERS[data[1]]
     offset = _aligned(header.end)
     try:
         (size,) = struct.unpack_from(f"{order}I", data, offset)
         text = data[offset + 4 : offset + 4 + size].rstrip(b"\0").decode(errors="replace")
-        (count,) = struct.unpack_from(f"{order}I", data, _aligned(offset + 4 + size))
+        offset = _aligned(offset + 4 + size)
+        (count,) = struct.unpack_from(f"{order}I", data, offset)
     except struct.error:
         return None
-    return text, count
+    return ImageHead(text, count, data[offset + 4 : offset + 8])
 
 
 def _aligned(offset: int) -> int:

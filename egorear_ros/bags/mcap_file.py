@@ -91,12 +91,12 @@ class McapFile:
                 pass
         return list(dict.fromkeys(self._channels.values()))
 
-    def scan(self, head: int) -> Iterator[RawMessage]:
+    def scan(self, head: int, whole: Collection[str] = ()) -> Iterator[RawMessage]:
         """Yield the beginnings of all messages in the order of the file; see `Storage`."""
         for block in self._blocks():
-            yield from self._messages(block, head, None)
+            yield from self._messages(block, None, True, head, whole)
 
-    def messages(self, topics: Collection[str] | None) -> Iterator[RawMessage]:
+    def messages(self, topics: Collection[str] | None, sparse: bool = False) -> Iterator[RawMessage]:
         """Yield whole messages in the order of time; see `Storage`."""
         pending = deque(sorted(self._blocks(), key=attrgetter("start_ns", "begin")))
         waiting: list[tuple[int, int, int, RawMessage, Iterator[tuple[int, RawMessage]]]] = []
@@ -104,7 +104,7 @@ class McapFile:
             # A block is read when its time comes; usually one or two are open at a time.
             while pending and (not waiting or pending[0].start_ns <= waiting[0][0]):
                 block = pending.popleft()
-                ordered = sorted(self._messages(block, None, topics), key=attrgetter("log_ns"))
+                ordered = sorted(self._messages(block, topics, sparse), key=attrgetter("log_ns"))
                 _advance(waiting, block.begin, iter(enumerate(ordered)))
             if waiting:
                 _, begin, _, message, rest = heapq.heappop(waiting)
@@ -192,12 +192,18 @@ class McapFile:
 
     # One block
 
-    def _messages(self, block: _Block, head: int | None, topics: Collection[str] | None) -> Iterator[RawMessage]:
+    def _messages(
+        self,
+        block: _Block,
+        topics: Collection[str] | None,
+        sparse: bool,
+        head: int | None = None,
+        whole: Collection[str] = (),
+    ) -> Iterator[RawMessage]:
         """Yield the messages of a block in the order of the file."""
-        wanted = MESSAGE_SIZE + head if head is not None else None
         try:
-            read, begin, end = self._region(block, head)
-            for record in walk(read, begin, end, CHUNK_HEAD_SIZE if wanted is None else wanted):
+            read, begin, end = self._region(block, sparse)
+            for record in walk(read, begin, end, CHUNK_HEAD_SIZE if head is None else MESSAGE_SIZE + head):
                 if record.end > end:
                     raise Broken(f"is cut off after {self._size} bytes, in the middle of a chunk")
                 if record.op != MESSAGE:
@@ -209,20 +215,20 @@ class McapFile:
                     self._note(f"has messages of channel {channel}, which it does not describe")
                 elif topics is None or topic.name in topics:
                     size = record.length - MESSAGE_SIZE
-                    if wanted is None and len(data) < size:
+                    if len(data) < size and (head is None or topic.name in whole):
                         data = read(record.body + MESSAGE_SIZE, size)
                     yield RawMessage(topic, log_ns, data, size)
         except Broken as error:
             self._note(f"{error}; what comes before was read")
 
-    def _region(self, block: _Block, head: int | None) -> tuple[Read, int, int]:
+    def _region(self, block: _Block, sparse: bool) -> tuple[Read, int, int]:
         """Return how to read the records of a block, and where they begin and end."""
         chunk = block.chunk
         end = min(block.end, self._size)
         if chunk is None:
             return self._read, block.begin, end
         begin = block.begin + chunk.records
-        if head is not None and not chunk.compression:
+        if sparse and not chunk.compression:
             return self._read, begin, end
         packed = self._read(begin, end - begin)
         try:

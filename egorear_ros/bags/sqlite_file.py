@@ -31,20 +31,19 @@ class SqliteFile:
         """Return the topics of the file; see `Storage`."""
         return list(dict.fromkeys(self._topics.values()))
 
-    def scan(self, head: int) -> Iterator[RawMessage]:
+    def scan(self, head: int, whole: Collection[str] = ()) -> Iterator[RawMessage]:
         """Yield the beginnings of all messages in the order of the file; see `Storage`."""
-        query = f"SELECT topic_id, timestamp, substr(data, 1, {int(head)}), length(data) FROM messages ORDER BY id"  # noqa: S608
+        size = f"CASE WHEN {self._chosen(whole)} THEN length(data) ELSE {int(head)} END"
+        query = f"SELECT topic_id, timestamp, substr(data, 1, {size}), length(data) FROM messages ORDER BY id"  # noqa: S608
         for topic_id, log_ns, data, size in self._rows(query):
             topic = self._topic(topic_id)
             if topic is not None:
                 yield RawMessage(topic, log_ns, data, size)
 
-    def messages(self, topics: Collection[str] | None) -> Iterator[RawMessage]:
+    def messages(self, topics: Collection[str] | None, sparse: bool = False) -> Iterator[RawMessage]:
         """Yield whole messages in the order of time; see `Storage`."""
-        wanted = [number for number, topic in self._topics.items() if topics is None or topic.name in topics]
-        chosen = f"topic_id IN ({','.join(map(str, wanted))})"
         # Not by the index over time: it is scattered over the file, so that a cut would hide sound messages.
-        query = f"SELECT timestamp, id FROM messages WHERE {chosen} ORDER BY id"  # noqa: S608
+        query = f"SELECT timestamp, id FROM messages WHERE {self._chosen(topics)} ORDER BY id"  # noqa: S608
         order = sorted(self._rows(query))
         for _, number in order:
             query = f"SELECT topic_id, timestamp, data FROM messages WHERE id = {number}"  # noqa: S608
@@ -54,6 +53,11 @@ class SqliteFile:
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
+
+    def _chosen(self, topics: Collection[str] | None) -> str:
+        """Return the condition for messages of some topics."""
+        numbers = [number for number, topic in self._topics.items() if topics is None or topic.name in topics]
+        return f"topic_id IN ({','.join(map(str, numbers))})"
 
     def _note(self, problem: str) -> None:
         text = f"{self.path.name} {problem}."

@@ -26,6 +26,7 @@ __all__ = [
     "read_extrinsics_file",
     "read_yaml",
     "rig_from_dict",
+    "rig_to_yaml",
     "save_rig",
 ]
 
@@ -132,6 +133,17 @@ def read_extrinsics_file(name_or_path: str) -> dict[str, FloatArray]:
     return places
 
 
+def rig_to_yaml(rig: Rig, note: str = "") -> str:
+    """Return the text of a rig file; see `save_rig`."""
+    views = {
+        camera.view: {"lens": lens_to_dict(camera.lens), "T_device_camera": camera.T_device_camera.tolist()}
+        for camera in rig.cameras
+    }
+    content = {"format": FORMAT, "name": rig.name, **({"note": note} if note else {}), "views": views}
+    text = "# Lenses and places of a rig's cameras; lengths in metres, see docs/conventions.md.\n"
+    return text + yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110)
+
+
 def save_rig(rig: Rig, path: Path, note: str = "", overwrite: bool = False) -> None:
     """Write a rig; the file appears whole or not at all.
 
@@ -148,13 +160,7 @@ def save_rig(rig: Rig, path: Path, note: str = "", overwrite: bool = False) -> N
         raise CalibrationError(f"{path} exists. Choose another name, or replace it with --force.")
     if not path.parent.is_dir():
         raise CalibrationError(f"{path}: there is no folder {path.parent}. Make it first.")
-    views = {
-        camera.view: {"lens": lens_to_dict(camera.lens), "T_device_camera": camera.T_device_camera.tolist()}
-        for camera in rig.cameras
-    }
-    content = {"format": FORMAT, "name": rig.name, **({"note": note} if note else {}), "views": views}
-    text = "# Lenses and places of a rig's cameras; lengths in metres, see docs/conventions.md.\n"
-    text += yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110)
+    text = rig_to_yaml(rig, note)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_text(text)

@@ -1,0 +1,61 @@
+"""Frame sets from a recording, by the synchronizer of the live rig."""
+
+from collections.abc import Iterator, Mapping
+
+from egorear_ros.bags.bag import Bag
+from egorear_ros.bags.base import BagError
+from egorear_ros.bags.decode import decode_frame
+from egorear_ros.bags.views import RigTopics
+from egorear_ros.config import SyncConfig
+from egorear_ros.ros_messages import ImageError
+from egorear_ros.structures import FrameSet
+from egorear_ros.sync import Synchronizer
+
+MS_NS = 1_000_000
+
+
+class FrameSets:
+    """Pairs the images of a recording; iterate once.
+
+    The clock is that of the recorder, so a set goes out as it would have on the rig, and two runs are equal.
+
+    Args:
+        bag: the recording.
+        topics: its cameras.
+        sync: limits of the synchronizer.
+
+    Attributes:
+        synchronizer: its `status` has the counters.
+        damaged: images that could not be read, one sentence each.
+    """
+
+    def __init__(self, bag: Bag, topics: RigTopics, sync: SyncConfig) -> None:
+        self._bag = bag
+        self._views: Mapping[str, str] = {topic: view for view, topic in topics.images.items()}
+        self.synchronizer = make_synchronizer(topics.views, sync)
+        self.damaged: list[str] = []
+        self.now_ns = 0
+
+    def __iter__(self) -> Iterator[FrameSet]:
+        """Yield sets, oldest first."""
+        for message in self._bag.messages(self._views):
+            self.now_ns = message.log_ns
+            try:
+                frame = decode_frame(message, self._views[message.topic.name])
+            except (BagError, ImageError) as error:
+                self.damaged.append(str(error))
+                continue
+            yield from catch_up(self.synchronizer, message.log_ns)
+            yield from self.synchronizer.push(frame, message.log_ns)
+        yield from catch_up(self.synchronizer, None)
+
+
+def make_synchronizer(views: tuple[str, ...], sync: SyncConfig) -> Synchronizer:
+    """Return the synchronizer that the node makes of the same configuration."""
+    return Synchronizer(views, round(sync.tolerance_ms * MS_NS), round(sync.max_wait_ms * MS_NS), sync.min_views)
+
+
+def catch_up(synchronizer: Synchronizer, now_ns: int | None) -> Iterator[FrameSet]:
+    """Yield the sets whose wait was over before a moment (None: all), at the moment when it was."""
+    while (deadline_ns := synchronizer.next_deadline_ns()) is not None and (now_ns is None or deadline_ns <= now_ns):
+        yield from synchronizer.poll(deadline_ns)
