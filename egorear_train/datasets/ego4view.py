@@ -1,190 +1,126 @@
-"""Ego4View on disk: which frames a split has, and one frame as training sample.
+"""Ego4View's own files as training samples; see `frames` for their layout."""
 
-<root>/{train,validation,test}.txt      Syn: one character folder per line, its children are
-                                        sequences; RW: one sequence folder per line
-<sequence>/json_smplx_gendered/*.json   annotations (RW: json_smplx), cm and px
-<sequence>/fisheye_rgb/camera_<view>/<stem>.jpg or .png
-"""
-
-import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import Dataset
 
-from egorear_ros.estimators.preprocess import normalise, resize
-from egorear_ros.heatmap import encode_heatmaps
-from egorear_ros.skeleton import EGO4VIEW
-from egorear_ros.sources.folder import natural_order
-from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES
-from egorear_ros.structures import FloatArray, Rig
+from egorear_ros.estimators.preprocess import resize
+from egorear_ros.geometry.ego4view import read_extrinsics
+from egorear_ros.geometry.transforms import invert_transform
+from egorear_ros.structures import FloatArray, Lens, Rig
+from egorear_train.datasets.annotation import read_annotation
+from egorear_train.datasets.base import FrameDataset, Sample
+from egorear_train.datasets.errors import DamagedFrame, DatasetError
+from egorear_train.datasets.frames import FrameFiles, SequenceFolder, list_frames
 
-SPLITS = ("train", "validation", "test")
-
-
-class DatasetError(ValueError):
-    """A data set is not where or what it should be."""
+_PROBED = 20
 
 
-class DamagedFrame(RuntimeError):
-    """One frame cannot be read: names the file and what is wrong with it."""
+class Ego4ViewDataset(FrameDataset):
+    """Frame sets of a split, read from the original files; see `base` for what a sample has.
 
-
-@dataclass(frozen=True)
-class FrameFiles:
-    """Where one frame is.
-
-    Attributes:
-        sequence: its folder.
-        stem: name of its files without suffix.
+    There is no augmentation.
     """
 
-    sequence: Path
-    stem: str
-
-    @property
-    def annotation(self) -> Path:
-        """The annotation file."""
-        for name in ANNOTATIONS:
-            if (self.sequence / name).is_dir():
-                return self.sequence / name / f"{self.stem}.json"
-        raise DamagedFrame(f"{self.sequence} has no folder {' or '.join(ANNOTATIONS)}.")
-
-    def image(self, view: str) -> Path:
-        """One view's image, whichever suffix it has.
-
-        Raises:
-            DamagedFrame: there is none.
-        """
-        folder = self.sequence / IMAGES / f"camera_{view}"
-        for suffix in (".jpg", ".png", ".jpeg"):
-            path = folder / f"{self.stem}{suffix}"
-            if path.is_file():
-                return path
-        raise DamagedFrame(f"{folder} has no image {self.stem}.jpg or .png.")
-
-
-@dataclass(frozen=True, eq=False)
-class Annotation:
-    """What is known of one frame.
-
-    Attributes:
-        joints_cm: (16, 3) device frame, cm.
-        pixels: (V, 15, 2) joints with heatmaps as (u, v), px of the calibrated image.
-    """
-
-    joints_cm: FloatArray
-    pixels: FloatArray
-
-
-def list_frames(root: Path, split: str) -> list[FrameFiles]:
-    """Return the frames of a split: of every line of its file, in its order; frames by name.
-
-    Raises:
-        DatasetError: no such split, or a folder that it names is missing or has no annotations.
-    """
-    index = root / f"{split}.txt"
-    if not index.is_file():
-        raise DatasetError(
-            f"{index} is missing; expected one of {', '.join(f'{name}.txt' for name in SPLITS)} in the data set's root."
-        )
-    lines = [line.strip() for line in index.read_text().splitlines() if line.strip()]
-    frames = [frame for line in lines for sequence in _sequences(root / line, index) for frame in _frames(sequence)]
-    if not frames:
-        raise DatasetError(f"{index} names {len(lines)} folders, and none has frames. Is the download complete?")
-    return frames
-
-
-def read_annotation(path: Path, views: tuple[str, ...]) -> Annotation:
-    """Read one annotation file.
-
-    Raises:
-        DamagedFrame: missing, not JSON, or a joint is missing or not finite.
-    """
-    try:
-        joints: dict[str, Any] = json.loads(path.read_text())["joints"]
-        joints_cm = np.array([joints[name]["device_pts3d"] for name in EGO4VIEW.dataset_names], dtype=np.float64)
-        names = [EGO4VIEW.dataset_names[joint] for joint in EGO4VIEW.heatmap_joints]
-        pixels = np.array(
-            [[joints[name][f"camera_{view}_pts2d"] for name in names] for view in views], dtype=np.float64
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedFrame(f"{path}: no usable annotation ({type(error).__name__}: {error}).") from error
-    shapes_fit = joints_cm.shape == (EGO4VIEW.joint_count, 3) and pixels.shape == (len(views), len(names), 2)
-    if not shapes_fit or not (np.isfinite(joints_cm).all() and np.isfinite(pixels).all()):
-        raise DamagedFrame(f"{path}: joints are not all finite points.")
-    return Annotation(joints_cm, pixels)
-
-
-class Ego4ViewDataset(Dataset[dict[str, Tensor]]):
-    """Frame sets of a split, as the refinement and pose stages use them.
-
-    A sample has `images` (V, 3, 256, 256) normalised, `heatmaps` (V, 15, 64, 64) and `joints_cm`
-    (16, 3) in the device frame. There is no augmentation.
-    """
-
-    def __init__(self, root: Path, split: str, rig: Rig, image_size: int = 256) -> None:
-        """List the frames.
+    def __init__(
+        self, root: Path | str, split: str, rig: Rig, image_size: int = 256, quirks: Collection[str] = ()
+    ) -> None:
+        """List the frames and read the extrinsics.
 
         Args:
             root: the data set's folder.
             split: train, validation or test.
-            rig: its cameras; their order is that of the samples' views.
-            image_size: height and width of the images, px; heatmaps are a quarter of it.
+            rig: its cameras; their order is that of the samples' views. Recordings of Ego4View-RW bring
+                their own extrinsics.
+            image_size: height and width of the images, px.
+            quirks: names of `frames.QUIRKS`.
 
         Raises:
-            DatasetError: see `list_frames`.
+            DatasetError: see `list_frames`; or a sequence has no extrinsics.
+            CalibrationError: the metadata of a recording is wrong.
         """
-        self.frames = list_frames(root, split)
+        self.frames = list_frames(Path(root), split, quirks)
+        super().__init__(f"{root}, split {split}", len(self.frames))
         self._rig = rig
         self._image_size = image_size
+        self._places = _all_places(self.frames, rig)
+        self.has_visibility = self._says_visibility()
 
-    def __len__(self) -> int:
-        """Return the number of frames."""
-        return len(self.frames)
+    def name(self, index: int) -> str:
+        """Return <root>/<sequence>/<stem>."""
+        return self.frames[index].name
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def read(self, index: int) -> Sample:
         """Read one sample; raises DamagedFrame if it cannot be used."""
         frame = self.frames[index]
         annotation = read_annotation(frame.annotation, self._rig.views)
-        pixels = np.stack([_read_image(frame.image(view), self._image_size) for view in self._rig.views])
-        targets = [
-            encode_heatmaps(torch.from_numpy(places), (camera.lens.width, camera.lens.height), self._image_size // 4)
-            for places, camera in zip(annotation.pixels, self._rig.cameras, strict=True)
-        ]
+        shape = annotation.pixels.shape[:2]
+        if not self.has_visibility:
+            visible = np.ones(shape, dtype=np.bool_)
+        elif annotation.visible is None:
+            raise DamagedFrame(f"{frame.annotation} does not say which joints are visible; others of {self.what} do.")
+        else:
+            visible = annotation.visible
+        images = [_read_image(frame.image(camera.view), self._image_size, camera.lens) for camera in self._rig.cameras]
         return {
-            "images": torch.from_numpy(normalise(pixels)),
-            "heatmaps": torch.stack(targets),
-            "joints_cm": torch.from_numpy(annotation.joints_cm).float(),
+            "images": torch.from_numpy(np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2))),
+            "joints_cm": torch.from_numpy(annotation.joints_cm.astype(np.float32)),
+            "pixels": torch.from_numpy(annotation.pixels.astype(np.float32)),
+            "visible": torch.from_numpy(visible),
+            "T_camera_device": torch.from_numpy(self._places[frame.sequence.metadata].copy()),
+            "meta": frame.name,
         }
 
-
-def _sequences(folder: Path, index: Path) -> list[Path]:
-    """Return a folder itself if it is a sequence, else the sequences in it."""
-    if not folder.is_dir():
-        raise DatasetError(f"{index} names {folder}, which is no folder. Is the download complete?")
-    if _is_sequence(folder):
-        return [folder]
-    return sorted(child for child in folder.iterdir() if child.is_dir() and _is_sequence(child))
-
-
-def _is_sequence(folder: Path) -> bool:
-    return any((folder / name).is_dir() for name in ANNOTATIONS)
+    def _says_visibility(self) -> bool:
+        """Ask the first annotation that can be read."""
+        for frame in islice(self.frames, _PROBED):
+            try:
+                return read_annotation(frame.annotation, self._rig.views).visible is not None
+            except DamagedFrame:
+                continue
+        return False
 
 
-def _frames(sequence: Path) -> list[FrameFiles]:
-    folder = next(sequence / name for name in ANNOTATIONS if (sequence / name).is_dir())
-    return [FrameFiles(sequence, stem) for stem in natural_order(path.stem for path in folder.glob("*.json"))]
+def _all_places(frames: list[FrameFiles], rig: Rig) -> dict[Path | None, FloatArray]:
+    """Return T_camera_device of the rig's views, (V, 4, 4) float32, by metadata file."""
+    sequences = {frame.sequence.metadata: frame.sequence for frame in frames}
+    return {metadata: _places(sequence, rig) for metadata, sequence in sequences.items()}
 
 
-def _read_image(path: Path, image_size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _places(sequence: SequenceFolder, rig: Rig) -> FloatArray:
+    if sequence.metadata is None:
+        matrices = [camera.T_device_camera for camera in rig.cameras]
+        if not np.isfinite(matrices).all():
+            raise DatasetError(
+                f"{sequence.folder}: rig {rig.name} leaves the cameras' places to each recording, but this sequence "
+                f"is of the kind that has none ({sequence.annotations}). Use the rig it was made with: ego4view_syn?"
+            )
+    else:
+        if not sequence.metadata.is_file():
+            raise DatasetError(
+                f"{sequence.folder} has no extrinsics: {sequence.metadata} is missing. Is the download complete?"
+            )
+        extrinsics = read_extrinsics(sequence.metadata)
+        missing = [view for view in rig.views if view not in extrinsics]
+        if missing:
+            raise DatasetError(f"{sequence.metadata} has no view {missing[0]}; it has {', '.join(extrinsics)}.")
+        matrices = [extrinsics[view] for view in rig.views]
+    return np.stack([invert_transform(matrix) for matrix in matrices]).astype(np.float32)
+
+
+def _read_image(path: Path, image_size: int, lens: Lens) -> np.ndarray[Any, np.dtype[np.uint8]]:
     try:
         with Image.open(path) as image:
+            width, height = image.size
+            if abs(width * lens.height - height * lens.width) > 0.5 * max(lens.width, lens.height):
+                raise DamagedFrame(
+                    f"{path}: {width}x{height} px, another aspect ratio than the lens ({lens.width}x{lens.height})."
+                )
             return resize(image.convert("RGB"), image_size)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DamagedFrame(f"{path}: damaged image ({error}).") from error
