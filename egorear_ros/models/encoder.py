@@ -62,14 +62,14 @@ class Encoder(nn.Module):
         return Encoding(self.neck(levels), levels[-1])
 
 
-def encode_views(encoder: Encoder, images: Tensor, view_mask: Tensor | None) -> Encoding:
+def encode_views(encoder: nn.Module, images: Tensor, view_mask: Tensor | None) -> Encoding:
     """Encode the images of several views with one encoder.
 
     A masked view is not encoded at all: its encoding is zero whatever its image holds, it costs
     nothing, and it does not disturb batch statistics in training.
 
     Args:
-        encoder: shared by the views.
+        encoder: shared by the views; maps (N, 3, H, W) to an `Encoding`.
         images: (B, V, 3, H, W) normalised images.
         view_mask: (B, V) bool, False where a view is missing; None: all are there.
 

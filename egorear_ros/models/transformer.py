@@ -23,13 +23,14 @@ class SelfAttention(nn.Module):
         for projection in (self.q_proj, self.k_proj, self.v_proj, self.out_proj):
             nn.init.zeros_(projection.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, J, D) to (B, J, D)."""
+    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
+        """Map (B, J, D) to (B, J, D); where (B, J) bool `keys` is False nobody attends to a token."""
         q, k, v = (
             projection(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        attended = F.scaled_dot_product_attention(q, k, v)
+        mask = None if keys is None else keys[:, None, None]
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out_proj(attended.transpose(1, 2).flatten(-2))
 
 

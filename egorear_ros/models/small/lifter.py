@@ -1,0 +1,157 @@
+"""From refined tokens to joints in 3D, with an uncertainty for each."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from egorear_ros.models.anchors import CM_PER_M, AnchorProjection
+from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.look import CrossAttention, ViewLook
+from egorear_ros.models.small.refinement import TokenLayer
+from egorear_ros.structures import Rig
+
+REACH_CM = 30.0
+"""Unit of the regressed coordinates: about the spread of joints around their mean."""
+
+
+class SmallLift(NamedTuple):
+    """A pose, how it came about, and how sure it is.
+
+    Attributes:
+        poses_cm: (L + 1, B, J, 3) the proposal, then the pose after each layer; device frame.
+        scales_cm: (L + 1, B, J) b of the error's density exp(-|error| / b) / (8 pi b^3).
+    """
+
+    poses_cm: Tensor
+    scales_cm: Tensor
+
+    @property
+    def joints_cm(self) -> Tensor:
+        """(B, J, 3) the answer, device frame, cm."""
+        return self.poses_cm[-1]
+
+    @property
+    def scale_cm(self) -> Tensor:
+        """(B, J) b of the answer."""
+        return self.scales_cm[-1]
+
+
+class ProposalLayer(nn.Module):
+    """Joint queries look at the views' tokens, then at each other."""
+
+    def __init__(self, size: ModelSize) -> None:
+        """Build the layer."""
+        super().__init__()
+        dim = size.channels
+        self.look, self.norm_look = CrossAttention(dim, size.attention_heads), nn.LayerNorm(dim)
+        self.talk = TokenLayer(size)
+
+    def forward(self, query: Tensor, tokens: Tensor, keys: Tensor) -> Tensor:
+        """Map (B, J, D) queries; tokens and keys as in `CrossAttention`."""
+        query = self.norm_look(query + self.look(query, tokens, keys))
+        return self.talk(query, torch.ones(query.shape[:2], dtype=torch.bool, device=query.device))
+
+
+class CorrectionLayer(nn.Module):
+    """Joint queries look at the views around their joints, then at each other."""
+
+    def __init__(self, size: ModelSize) -> None:
+        """Build the layer."""
+        super().__init__()
+        self.look, self.norm_look = ViewLook(size), nn.LayerNorm(size.channels)
+        self.talk = TokenLayer(size)
+
+    def forward(self, query: Tensor, features: Tensor, anchors_uv: Tensor, rays: Tensor, valid: Tensor) -> Tensor:
+        """Map (B, J, D) queries; the other arguments as in `ViewLook`."""
+        query = self.norm_look(query + self.look(query, features, anchors_uv, rays, valid))
+        return self.talk(query, torch.ones(query.shape[:2], dtype=torch.bool, device=query.device))
+
+
+class Regression(nn.Module):
+    """A query says where its joint is, against a start, and how sure that is."""
+
+    def __init__(self, dim: int) -> None:
+        """Build the head; it starts at no change and a scale of `REACH_CM` / 3."""
+        super().__init__()
+        self.layers = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, 4))
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.normal_(last.weight, std=1e-3)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, query: Tensor, start_cm: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, J, 3) joints and (B, J) scales, cm."""
+        answer = self.layers(query)
+        # Bounds keep a likelihood finite on data that fit exactly or not at all.
+        scale_cm = REACH_CM / 3 * answer[..., 3].clamp(-5.0, 2.0).exp()
+        return start_cm + REACH_CM * answer[..., :3], scale_cm
+
+
+class SmallLifter(nn.Module):
+    """Proposes a pose from tokens, then corrects it by the views around the projected joints."""
+
+    mean_pose_cm: Tensor
+
+    def __init__(self, size: ModelSize, rig: Rig, proposal_layers: int = 2) -> None:
+        """Build proposal and `size.lifter_layers` corrections."""
+        super().__init__()
+        dim = size.channels
+        self.size = size
+        self.project = AnchorProjection(rig)
+        self.register_buffer("mean_pose_cm", torch.zeros(size.joint_count, 3))
+        self.query_embed = nn.Embedding(size.joint_count, dim)
+        self.nobody = nn.Parameter(torch.zeros(1, 1, dim))
+        self.proposal = nn.ModuleList(ProposalLayer(size) for _ in range(proposal_layers))
+        self.place = nn.Sequential(nn.Linear(3, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.corrections = nn.ModuleList(CorrectionLayer(size) for _ in range(size.lifter_layers))
+        self.regress = nn.ModuleList(Regression(dim) for _ in range(size.lifter_layers + 1))
+
+    def forward(
+        self,
+        tokens: Tensor,
+        valid: Tensor,
+        features: Tensor,
+        T_camera_device: Tensor | None = None,
+        view_mask: Tensor | None = None,
+    ) -> SmallLift:
+        """Lift.
+
+        Args:
+            tokens: (B, V, J_heatmap, D) refined tokens.
+            valid: (B, V, J_heatmap) bool, which of them to look at.
+            features: (B, V, C, H, W) encoder features.
+            T_camera_device: see `AnchorProjection`.
+            view_mask: (B, V) bool, False where a view is missing; None: all are there.
+        """
+        batch = len(tokens)
+        everyone = torch.cat([tokens.flatten(1, 2), self.nobody.expand(batch, -1, -1)], dim=1)
+        keys = torch.cat([valid.flatten(1, 2), valid.new_ones(batch, 1)], dim=1)
+        query = self.query_embed.weight.expand(batch, -1, -1)
+        for layer in self.proposal:
+            query = layer(query, everyone, keys)
+        pose_cm, scale_cm = self.regress[0](query, self.mean_pose_cm.expand(batch, -1, -1))
+        poses_cm, scales_cm = [pose_cm], [scale_cm]
+        centres = camera_centres(self.project.T_camera_device if T_camera_device is None else T_camera_device)
+        centres = centres.to(features.dtype).expand(batch, -1, -1)
+        for layer, regress in zip(self.corrections, list(self.regress)[1:], strict=True):
+            start_cm = pose_cm.detach()
+            anchors = self.project(start_cm, T_camera_device)
+            seen = anchors.valid if view_mask is None else anchors.valid & view_mask[..., None]
+            rays = joint_rays(start_cm, centres)
+            query = layer(query + self.place(start_cm / REACH_CM), features, anchors.uv, rays, seen)
+            pose_cm, scale_cm = regress(query, start_cm)
+            poses_cm.append(pose_cm)
+            scales_cm.append(scale_cm)
+        return SmallLift(torch.stack(poses_cm), torch.stack(scales_cm))
+
+
+def camera_centres(T_camera_device: Tensor) -> Tensor:
+    """Return the (..., 3) camera centres, device frame, of (..., 4, 4) extrinsics."""
+    return -(T_camera_device[..., :3, :3].mT @ T_camera_device[..., :3, 3:])[..., 0]
+
+
+def joint_rays(joints_cm: Tensor, centres: Tensor) -> Tensor:
+    """Return (B, V, J, 6): from each camera centre to each (B, J, 3) joint, and the (B, V, 3) centre, m."""
+    towards = joints_cm[:, None] / CM_PER_M - centres[:, :, None]
+    return torch.cat([towards, centres[:, :, None].expand_as(towards)], dim=-1)
