@@ -1,6 +1,7 @@
 """Optimiser and learning rate of the published training."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -14,21 +15,38 @@ NOT_DECAYED = ("norm", "bn", "ln", "bias")
 """Parameters with one of these in their name have no weight decay in stage 3."""
 
 
-def make_optimizer(network: nn.Module, weight_decay: float, decay_everything: bool) -> torch.optim.AdamW:
-    """Return AdamW over all parameters.
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW and its rate; the defaults are those of the published stage 3.
 
-    Args:
-        network: to be trained.
+    Attributes:
+        learning_rate: the full rate.
         weight_decay: 5e-3 in stages 1 and 2, 5e-4 in stage 3.
-        decay_everything: True in stages 1 and 2; in stage 3 `NOT_DECAYED` are left out, by name.
+        decay_everything: whether norms and biases decay too, as in stages 1 and 2.
+        drop_epochs: the rate falls to a tenth after each of these many epochs.
+        warm_up_steps: optimiser steps until the full rate.
     """
+
+    learning_rate: float = LEARNING_RATE
+    weight_decay: float = 5e-4
+    decay_everything: bool = False
+    drop_epochs: tuple[int, ...] = DROP_EPOCHS
+    warm_up_steps: int = WARM_UP_STEPS
+
+
+HEATMAP_OPTIMIZER = OptimizerConfig(weight_decay=5e-3, decay_everything=True)
+"""Of the published stages 1 and 2."""
+
+
+def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
+    """Return AdamW over all parameters, also those that never get a gradient, which it leaves alone."""
     decayed, free = split_parameters(network.named_parameters())
-    if decay_everything:
+    if config.decay_everything:
         decayed, free = decayed + free, []
-    groups: list[dict[str, object]] = [{"params": decayed, "weight_decay": weight_decay}]
+    groups: list[dict[str, object]] = [{"params": decayed, "weight_decay": config.weight_decay}]
     if free:
         groups.append({"params": free, "weight_decay": 0.0})
-    return torch.optim.AdamW(groups, lr=LEARNING_RATE)
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 
 def split_parameters(named: Iterable[tuple[str, nn.Parameter]]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -40,7 +58,7 @@ def split_parameters(named: Iterable[tuple[str, nn.Parameter]]) -> tuple[list[nn
     return decayed, free
 
 
-def learning_rate(step: int, epoch: int) -> float:
+def learning_rate(step: int, epoch: int, config: OptimizerConfig | None = None) -> float:
     """Return the rate of a step.
 
     The published code sets the warmed-up rate *after* each step, so step 0 runs at the full rate
@@ -49,6 +67,8 @@ def learning_rate(step: int, epoch: int) -> float:
     Args:
         step: optimiser steps taken before this one.
         epoch: epochs finished before this one.
+        config: None: the published numbers.
     """
-    rate = LEARNING_RATE * 0.1 ** sum(epoch >= drop for drop in DROP_EPOCHS)
-    return rate * step / WARM_UP_STEPS if 0 < step < WARM_UP_STEPS else rate
+    config = config or OptimizerConfig()
+    rate = config.learning_rate * 0.1 ** sum(epoch >= drop for drop in config.drop_epochs)
+    return rate * step / config.warm_up_steps if 0 < step < config.warm_up_steps else rate

@@ -72,7 +72,8 @@ def load_checkpoint(path: str | Path, *, legacy_syn_geometry: bool = False) -> C
         header, state_dict = _read_safetensors(path)
     else:
         header, state_dict = read_official(path)
-        header = replace(header, legacy_syn_geometry=legacy_syn_geometry)
+        if header.source:  # official: it does not say
+            header = replace(header, legacy_syn_geometry=legacy_syn_geometry)
     if legacy_syn_geometry and not header.legacy_syn_geometry:
         raise CheckpointError(
             f"{path}: was trained with correct geometry, but estimator.legacy_syn_geometry is set. Leave it false: it "

@@ -1,4 +1,4 @@
-"""Official checkpoints: PyTorch Lightning files, read without executing anything from them.
+"""PyTorch Lightning files, official ones and those of our own training, read without executing anything from them.
 
 A Lightning file is a pickle, which can run any code when it is opened. Only tensors and a few
 containers that cannot do anything are let in; whatever else a file asks for makes it refused.
@@ -44,12 +44,16 @@ HARMLESS: list[Any] = [
 """Containers that appear as hyper-parameters, with what is built instead of them."""
 
 
+HEADER_KEY = "egorear_header"
+"""Where our own training writes a checkpoint's header; official files have none."""
+
+
 def read_official(path: Path) -> tuple[CheckpointHeader, dict[str, Tensor]]:
     """Read a Lightning checkpoint.
 
     Returns:
-        What the file is, told from its tensors' names and shapes (it does not name its views), and
-        its tensors under the network's own names.
+        What the file is, from its header if our training wrote it, else told from its tensors' names
+        and shapes (it does not name its views then), and its tensors under the network's own names.
 
     Raises:
         CheckpointError: damaged, unsafe, or not a network of this project.
@@ -65,12 +69,23 @@ def read_official(path: Path) -> tuple[CheckpointHeader, dict[str, Tensor]]:
             "Choose the .ckpt that the training wrote."
         )
     tensors = {_strip_prefix(str(name)): value for name, value in state_dict.items() if isinstance(value, Tensor)}
+    if HEADER_KEY in content:
+        return _own_header(path, content[HEADER_KEY]), tensors
     architecture, size = detect_architecture(path, tensors)
     if architecture == "egoposeformer":
         LOG.warning(
             "%s: published EgoPoseFormer weights give joints relative to the pelvis, not in the device frame.", path
         )
     return CheckpointHeader(architecture, size, source=f"official file {path.name}"), tensors
+
+
+def _own_header(path: Path, text: Any) -> CheckpointHeader:
+    try:
+        return CheckpointHeader.from_json(str(text))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: cannot use this checkpoint: {error}. Update egorear_ros or train again."
+        ) from error
 
 
 def detect_architecture(path: Path, tensors: dict[str, Tensor]) -> tuple[str, ModelSize]:

@@ -32,7 +32,14 @@ class RefinedView(NamedTuple):
 
 
 class Refiner(nn.Module):
-    """One view's refiner; the views of a rig do not share weights."""
+    """One view's refiner; the views of a rig do not share weights.
+
+    Attributes:
+        train_base_path: whether gradients reach the path that passes a view's own features on. The
+            published training never does, so that its weights stay as they were initialised.
+    """
+
+    train_base_path = False
 
     def __init__(self, size: ModelSize) -> None:
         """Build the refiner for one of `size.view_count` views."""
@@ -94,8 +101,9 @@ class Refiner(nn.Module):
         side = self.query_map_size
         query_maps = self.post_norm[0](refined_query).unflatten(-1, (side, side))
         offset = self.head_layers[0].get_submodule("head")(query_maps)
-        # The published training never reaches this path's weights: they stay as initialised.
-        base = self.frame_feat_proj_layers(features).detach()
+        base = self.frame_feat_proj_layers(features)
+        if not self.train_base_path:
+            base = base.detach()
         return self.frame_feat_refined_proj_layers[0](offset + base)
 
     def heatmaps(self, refined_features: Tensor) -> Tensor:

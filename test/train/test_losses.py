@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from egorear_train.losses import heatmap_mse, heatmap_row_norm, pose_distance
-from egorear_train.schedule import learning_rate, make_optimizer, split_parameters
+from egorear_train.schedule import HEATMAP_OPTIMIZER, OptimizerConfig, learning_rate, make_optimizer, split_parameters
 
 
 def test_mse_sums_views_and_averages_everything_else() -> None:
@@ -58,10 +58,8 @@ def test_weight_decay_is_split_by_name() -> None:
     network = torch.nn.ModuleDict({"conv": torch.nn.Conv2d(1, 1, 1), "norm": torch.nn.LayerNorm(2)})
     decayed, free = split_parameters(network.named_parameters())
     assert (len(decayed), len(free)) == (1, 3)
-    assert [group["weight_decay"] for group in make_optimizer(network, 5e-4, decay_everything=False).param_groups] == [
+    assert [group["weight_decay"] for group in make_optimizer(network, OptimizerConfig()).param_groups] == [
         5e-4,
         0.0,
     ]
-    assert [group["weight_decay"] for group in make_optimizer(network, 5e-3, decay_everything=True).param_groups] == [
-        5e-3
-    ]
+    assert [group["weight_decay"] for group in make_optimizer(network, HEATMAP_OPTIMIZER).param_groups] == [5e-3]

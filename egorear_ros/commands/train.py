@@ -1,0 +1,49 @@
+"""`egorear train`: train, measure and export networks."""
+
+import argparse
+from pathlib import Path
+
+VERBS = {
+    "fit": "train a stage: egorear train fit --config config/train/<recipe>.yaml [--ckpt_path last]",
+    "validate": "measure on the validation split",
+    "test": "measure on the test split",
+    "predict": "write the poses of the test split into predictions.npz",
+}
+"""Sub-commands of LightningCLI, which reads everything after them itself."""
+
+_NO_PREFIX = "\0"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser("train", help="train, measure and export networks")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, text in VERBS.items():
+        # No argument of these is an option here, so that all of them, --help too, are passed on.
+        passed_on = verbs.add_parser(verb, help=text, add_help=False, prefix_chars=_NO_PREFIX)
+        passed_on.add_argument("arguments", nargs="*")
+    export = verbs.add_parser("export", help="write a checkpoint as .safetensors for use")
+    export.add_argument("checkpoint", type=Path, help="last.ckpt or best.ckpt of a run")
+    export.add_argument("--out", type=Path, required=True, help="file to write, ending in .safetensors")
+    export.add_argument("--rig", default="ego4view_syn", help="a rig with its views, name or path")
+    export.add_argument("--training-data", default="", help="what it was trained on, in words")
+    export.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked."""
+    if args.verb == "export":
+        from egorear_ros.commands.checkpoint import describe
+        from egorear_train.export import export
+
+        checkpoint = export(args.checkpoint, args.out, rig=args.rig, training_data=args.training_data, force=args.force)
+        print(describe(checkpoint))
+        return 0
+    try:
+        from egorear_train.cli import train
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"training needs {error.name}, which is not installed: `make setup`, or pip install 'egorear_ros[train]'."
+        ) from error
+    train([args.verb, *args.arguments])
+    return 0

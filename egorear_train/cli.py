@@ -1,0 +1,160 @@
+"""`egorear train fit|validate|test|predict`: LightningCLI with this project's defaults, folders and errors.
+
+A run lives in one folder, `trainer.default_root_dir` (by default out/train/<name of the recipe>):
+config.yaml (every setting, also the defaults), last.ckpt, best.ckpt, metrics.csv, pictures/ and
+TensorBoard's files.
+"""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentError
+from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from egorear_train.checkpoints import BEST, LAST, AtomicCheckpointIO, RunCheckpoints
+from egorear_train.csv_log import CsvLog
+from egorear_train.data import TrainingData
+from egorear_train.monitors import Lines, Pictures, Predictions, RunLogs, Throughput
+from egorear_train.schedule import CLIP_NORM, EPOCHS
+from egorear_train.stages import Stage
+
+CONFIG = "config.yaml"
+RUNS = Path("out/train")
+SEED = 42
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "max_epochs": EPOCHS,
+    "gradient_clip_val": CLIP_NORM,
+    "use_distributed_sampler": False,  # EpochBatches shares the frames among the processes itself
+    "num_sanity_val_steps": 0,
+}
+
+
+class TrainingConfigError(ValueError):
+    """A recipe or an argument is wrong: names the key, what was expected, what was found."""
+
+
+class TrainingCli(LightningCLI):
+    """LightningCLI whose runs have one folder each, and whose errors are sentences."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the settings of a run that are neither the model's nor the data's."""
+        parser.add_argument(
+            "--checkpoint_every", type=int, default=500, help="Optimiser steps between two last.ckpt of a run."
+        )
+
+    def _parse_ckpt_path(self) -> None:
+        """Lightning would read hyper-parameters from the checkpoint here; ours are in recipes alone."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return Path(self._get(self.config, "trainer")["default_root_dir"])
+
+    def before_instantiate_classes(self) -> None:
+        """Find the run's folder and what it is to go on from, before anything is built."""
+        config = self.config[self.subcommand]
+        if not config.trainer.default_root_dir:
+            recipes = [Path(str(path)).stem for path in config.config or ()]
+            config.trainer.default_root_dir = str(RUNS / (recipes[-1] if recipes else "run"))
+        config.ckpt_path = self._resolve(config.ckpt_path)
+
+    def _resolve(self, wanted: str | None) -> str | None:
+        """Return the checkpoint to go on from or to measure."""
+        last = self.folder / LAST
+        if self.subcommand == "fit" and wanted is None and last.exists():
+            raise TrainingConfigError(
+                f"{self.folder} holds a run already. Go on with it: --ckpt_path last. Begin anew in another folder: "
+                "--trainer.default_root_dir FOLDER."
+            )
+        if wanted not in ("last", "best"):
+            if wanted and not Path(wanted).is_file():
+                raise TrainingConfigError(f"ckpt_path is {wanted}, no such file; expected last, best or a file.")
+            return wanted
+        path = self.folder / (LAST if wanted == "last" else BEST)
+        if path.exists():
+            return str(path)
+        if self.subcommand == "fit" and wanted == "last":
+            return None  # the same command starts a run and goes on with it
+        raise TrainingConfigError(f"{path} does not exist: {self.folder} has no such checkpoint. Train it first.")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the trainer with the run's folder, loggers, checkpoints and monitors."""
+        folder = self.folder
+        fitting = self.subcommand == "fit"
+        extra: list[Callback] = [Throughput(), RunLogs(), Pictures(folder)] if fitting else []
+        extra += [Predictions(folder)] if self.subcommand == "predict" else []
+        if fitting:
+            extra.append(RunCheckpoints(folder, self._get(self.config, "checkpoint_every")))
+        bars = self._get(self.config_init, "trainer")["enable_progress_bar"] is not False
+        if sys.stdout.isatty() and bars:
+            extra.append(RichProgressBar())
+        elif fitting:
+            extra.append(Lines())
+        config = {**self._get(self.config_init, "trainer"), **kwargs}
+        config["logger"] = [CsvLog(folder), TensorBoardLogger(str(folder), name="", version="")] if fitting else False
+        config["enable_checkpointing"] = fitting
+        config["enable_progress_bar"] = sys.stdout.isatty() and bars
+        config["plugins"] = [*_listed(config.get("plugins")), AtomicCheckpointIO()]
+        return self._instantiate_trainer(config, extra)
+
+    def before_fit(self) -> None:
+        """Write every setting beside the checkpoints."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.trainer.is_global_zero:
+            path, config = str(self.folder / CONFIG), self.config[self.subcommand]
+            self._parser(self.subcommand).save(config, path, skip_none=False, overwrite=True, multifile=False)
+
+    def predict(self, **kwargs: Any) -> None:
+        """Predict; the poses go into a file, not into memory."""
+        self.trainer.predict(**kwargs, return_predictions=False)
+
+
+def train(
+    arguments: Sequence[str], data_class: type[LightningDataModule] = TrainingData, subclasses: bool = True
+) -> None:
+    """Run a sub-command of training.
+
+    Args:
+        arguments: `fit`, `validate`, `test` or `predict`, then options.
+        data_class: of the data module that recipes configure.
+        subclasses: whether recipes name a subclass of it.
+
+    Raises:
+        TrainingConfigError: an option or a recipe is wrong.
+    """
+    warnings.filterwarnings("ignore", message=".*LightningCLI's args parameter.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    torch.set_float32_matmul_precision("highest")  # as published: single precision
+    verbs = TrainingCli.subcommands()
+    try:
+        TrainingCli(
+            Stage,
+            data_class,
+            save_config_callback=None,
+            trainer_defaults=TRAINER_DEFAULTS,
+            seed_everything_default=SEED,
+            parser_kwargs={"exit_on_error": False, **{verb: {"exit_on_error": False} for verb in verbs}},
+            subclass_mode_model=True,
+            subclass_mode_data=subclasses,
+            args=list(arguments),
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+    except ArgumentError as error:
+        raise TrainingConfigError(_sentence(str(error))) from error
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,131 @@
+"""Batches in an order that depends on seed and epoch alone, from any batch of an epoch on."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from egorear_train.batch import Batch, collate
+
+
+class Position(NamedTuple):
+    """Where a loader is: `batch` batches of epoch `epoch` have been handed out."""
+
+    epoch: int
+    batch: int
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Draws the frames of every batch of one process; all processes together see each frame once an epoch."""
+
+    def __init__(
+        self, frames: int, batch_size: int, *, seed: int, shuffle: bool, drop_last: bool, rank: int = 0, world: int = 1
+    ) -> None:
+        """Remember the sizes.
+
+        Args:
+            frames: of the data set.
+            batch_size: of one process.
+            seed: of the order.
+            shuffle: whether every epoch has another order.
+            drop_last: whether to leave out the frames that do not fill a batch in every process.
+                Otherwise the last batches are smaller, and frames from the start even them out
+                between processes.
+            rank: number of this process.
+            world: number of processes.
+
+        Raises:
+            ValueError: there are too few frames for a batch.
+        """
+        self.frames, self.batch_size, self.seed = frames, batch_size, seed
+        self.shuffle, self.drop_last, self.rank, self.world = shuffle, drop_last, rank, world
+        self.start = Position(0, 0)
+        if len(self) == 0:
+            raise ValueError(
+                f"the data set has {frames} frames, fewer than the {batch_size * world} of a batch. "
+                "Set data.batch_size lower."
+            )
+
+    def __len__(self) -> int:
+        """Return the number of batches of a whole epoch."""
+        together = self.batch_size * self.world
+        return self.frames // together if self.drop_last else -(-self.frames // together)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the frames of each batch from `start` on."""
+        order = self._order(self.start.epoch)
+        together = self.batch_size * self.world
+        for batch in range(self.start.batch, len(self)):
+            part = order[batch * together : (batch + 1) * together]
+            part += order[: -len(part) % self.world]  # every process needs as many
+            yield part[self.rank :: self.world]
+
+    def _order(self, epoch: int) -> list[int]:
+        if not self.shuffle:
+            return list(range(self.frames))
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        return torch.randperm(self.frames, generator=generator).tolist()
+
+
+class EpochLoader(DataLoader[Any]):
+    """A loader that can go on in the middle of an epoch, and knows how long it has been waited for.
+
+    Attributes:
+        waited_s: time spent waiting for batches since the loader was made, s.
+        position: what has been handed out.
+    """
+
+    def __init__(self, dataset: Dataset[Any], batches: EpochBatches, workers: int, limit: int | None = None) -> None:
+        """Wrap a data set.
+
+        Args:
+            dataset: samples, see `Batch`.
+            batches: which frames come when.
+            workers: processes that read; 0 reads in this one.
+            limit: batches of an epoch, if not all are used.
+        """
+        super().__init__(
+            dataset,
+            batch_sampler=batches,
+            num_workers=workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=workers > 0,
+            generator=torch.Generator(),  # of its own: reading must not disturb other random numbers
+        )
+        self.batches = batches
+        self.limit = min(len(batches), limit or len(batches))
+        self.waited_s = 0.0
+        self.position = Position(-1, self.limit)
+        self._next: Position | None = None
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        """Yield the batches of the next epoch, or of the rest of one after `load_state_dict`."""
+        self.batches.start = self._next or Position(self.position.epoch + 1, 0)
+        self._next = None
+        self.position = self.batches.start
+        iterator = super().__iter__()
+        return self._timed(iterator)
+
+    def _timed(self, iterator: Iterator[Batch]) -> Iterator[Batch]:
+        while True:
+            started = time.perf_counter()
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.waited_s += time.perf_counter() - started
+            self.position = Position(self.position.epoch, self.position.batch + 1)
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what a checkpoint needs to go on from here."""
+        return self.position._asdict()
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from where a checkpoint was written; after the last batch, with the next epoch."""
+        position = Position(int(state["epoch"]), int(state["batch"]))
+        self._next = Position(position.epoch + 1, 0) if position.batch >= self.limit else position

@@ -1,0 +1,91 @@
+"""Weights to begin with: of the stage before, of the same stage, or of ImageNet; always strict."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from egorear_ros.models.checkpoint import Checkpoint, CheckpointError, describe_mismatch, load_checkpoint
+from egorear_ros.models.header import ARCHITECTURES, CheckpointHeader
+from egorear_ros.models.official import load_without_executing
+from egorear_ros.models.resnet import ResNet18
+from egorear_ros.models.size import ModelSize
+
+IMAGENET_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+
+
+def read_weights(path: str, architecture: str, size: ModelSize, views: tuple[str, ...], setting: str) -> Checkpoint:
+    """Read weights that must be of one architecture, size and set of views.
+
+    Args:
+        path: our .safetensors, a .ckpt of our training or an official one.
+        architecture: a key of `ARCHITECTURES`.
+        size: of the network that takes them.
+        views: of the network that takes them, in its order; a file that names none fits any.
+        setting: what the path was given as, for the text of errors.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another stage, size or other views.
+    """
+    if not Path(path).expanduser().is_file():
+        raise CheckpointError(f"{setting} is {path}, which does not exist. Train that stage first, or name its file.")
+    checkpoint = load_checkpoint(path)
+    check_header(path, checkpoint.header, CheckpointHeader(architecture, size, views), setting)
+    return checkpoint
+
+
+def check_header(path: str, found: CheckpointHeader, wanted: CheckpointHeader, setting: str) -> None:
+    """Raise CheckpointError unless a file is what a stage needs."""
+    if found.architecture != wanted.architecture:
+        raise CheckpointError(
+            f"{setting} is {path}, which holds weights of {found.architecture}, {ARCHITECTURES[found.architecture]}; "
+            f"expected {wanted.architecture}, {ARCHITECTURES[wanted.architecture]}."
+        )
+    single = wanted.architecture == "egorear_heatmap"  # knows nothing of views
+    if not single and found.size.view_count != wanted.size.view_count:
+        names = ", ".join(found.views) or "not named"
+        raise CheckpointError(
+            f"{setting} is {path}, which is for {found.size.view_count} views ({names}); this run has "
+            f"{wanted.size.view_count}: {', '.join(wanted.views)}. Train the earlier stage with the same views."
+        )
+    if not single and found.views and found.views != wanted.views:
+        raise CheckpointError(
+            f"{setting} is {path}, which is for the views {', '.join(found.views)}; this run has "
+            f"{', '.join(wanted.views)}. Their order counts."
+        )
+    ours = replace(wanted.size, view_count=found.size.view_count)
+    if found.size != ours:
+        theirs, mine = found.size.to_dict(), ours.to_dict()
+        wrong = [f"{name} {theirs[name]}, here {mine[name]}" for name in mine if theirs.get(name) != mine[name]]
+        raise CheckpointError(
+            f"{setting} is {path}, a network of another size: {'; '.join(wrong)}. Set model.size to the file's."
+        )
+
+
+def load_strictly(module: nn.Module, state_dict: dict[str, Tensor], path: Path, what: str) -> None:
+    """Load weights into a module.
+
+    Raises:
+        CheckpointError: tensors are missing, unexpected or of other shapes.
+    """
+    if problem := describe_mismatch(path, state_dict, module.state_dict(), what):
+        raise CheckpointError(problem)
+    module.load_state_dict(state_dict)
+
+
+def load_imagenet(backbone: ResNet18, path: str) -> None:
+    """Load torchvision's ImageNet weights into a backbone.
+
+    Raises:
+        CheckpointError: the file is missing or something else.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise CheckpointError(
+            f"model.imagenet is {path}, which does not exist. Download {IMAGENET_URL} there, or train from random "
+            'weights with --model.imagenet "".'
+        )
+    try:
+        backbone.load_imagenet_weights(load_without_executing(file))
+    except (ValueError, AttributeError) as error:
+        raise CheckpointError(f"model.imagenet is {path}: {error}") from error
