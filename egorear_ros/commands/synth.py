@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from egorear_synth.dataset.settings import Settings
 
+MOST_PROBLEMS = 30
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command's arguments."""
@@ -20,6 +22,8 @@ def add_parser(subparsers: Any) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="work with a data set")
     finish = actions.add_parser("finish", help="write split files, card and contact sheets of all finished sequences")
     finish.add_argument("folder", type=Path, help="the data set")
+    check = actions.add_parser("check", help="check every file of a data set; 1 if something is wrong")
+    check.add_argument("folder", type=Path, help="the data set")
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SynthError: see `egorear_synth.dataset.generate.generate`.
     """
-    return _finish(args) if args.action == "finish" else _generate(args)
+    return {None: _generate, "finish": _finish, "check": _check}[args.action](args)
 
 
 def _generate(args: argparse.Namespace) -> int:
@@ -86,6 +90,19 @@ def _finish(args: argparse.Namespace) -> int:
     write_card(args.folder)
     print(f"Written: {args.folder / 'dataset.json'}, split files and contact sheets")
     return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from egorear_synth.dataset.check import check_dataset
+
+    result = check_dataset(args.folder)
+    for problem in result.problems[:MOST_PROBLEMS]:
+        print(problem)
+    if len(result.problems) > MOST_PROBLEMS:
+        print(f"... and {len(result.problems) - MOST_PROBLEMS} more problems")
+    wrong = f"{len(result.problems)} problems" if result.problems else "nothing wrong"
+    print(f"{result.sequences} sequences, {result.frames} frames checked: {wrong}")
+    return 1 if result.problems else 0
 
 
 def _split(text: str) -> tuple[float, ...]:

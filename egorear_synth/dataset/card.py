@@ -49,9 +49,10 @@ def make_card(settings: Mapping[str, Any], sequences: Sequence[Mapping[str, Any]
         "settings": {key: value for key, value in settings.items() if key not in ("format", "clips")},
         "made_with": _distinct(known["made_with"] for known in sequences),
         "counts": {
-            split: _counts([known for known in sequences if known["split"] == split]) for split in (*SPLITS, "all")
+            split: count_sequences([known for known in sequences if known["split"] == split])
+            for split in (*SPLITS, "all")
         }
-        | {"all": _counts(sequences)},
+        | {"all": count_sequences(sequences)},
         "clips": {split: _clips(sequences, split) for split in SPLITS},
         "visible_share": visible_shares(sequences),
         "body": _statistics(known["person"] for known in sequences)
@@ -84,7 +85,8 @@ def visible_shares(sequences: Iterable[Mapping[str, Any]]) -> dict[str, dict[str
     }
 
 
-def _counts(sequences: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def count_sequences(sequences: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many bodies, sequences, frames, images and clips there are."""
     return {
         "bodies": len({known["character"] for known in sequences}),
         "sequences": len(sequences),

@@ -11,14 +11,16 @@ from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
 from egorear_synth.dataset.plan import SequencePlan
 from egorear_synth.dataset.settings import Settings
-from egorear_synth.mount import neutral_mount
-from egorear_synth.person import make_person
+from egorear_synth.mount import Mount, MountError, make_mount
+from egorear_synth.person import Person, make_person
 from egorear_synth.place import make_place
 from egorear_synth.procedural import ProceduralMotion
 from egorear_synth.skinning import Pose
 from egorear_synth.wearer import Motion, Wearer
 
-_STREAMS = {"person": 1, "place": 2, "mount": 3, "motion": 4, "camera": 5}
+_STREAMS = {"person": 1, "place": 2, "mount": 3, "motion": 4, "sensor": 5, "frame": 6}
+
+MOUNT_TRIES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +67,25 @@ def make_cast(settings: Settings, rig: Rig, plan: SequencePlan) -> Cast:
 
     Raises:
         ClipError: the clip cannot be used.
+        MountError: the rig cannot be worn.
     """
     person = make_person(stream(settings, plan, "person"))
     place = make_place(stream(settings, plan, "place"))
-    mount = neutral_mount(rig, person, stream(settings, plan, "mount"))
+    mount = _mount(settings, rig, plan, person)
     motion, begin_s, facts = _motion(settings, plan, person.body)
     wearer = Wearer(rig, person, motion, place, mount)
     return Cast(wearer, begin_s, {"person": person.facts, "motion": facts, "place": place.facts, "mount": mount.facts})
+
+
+def _mount(settings: Settings, rig: Rig, plan: SequencePlan, person: Person) -> Mount:
+    """Return how the rig sits; it is put on again where something is in front of a lens."""
+    for attempt in range(MOUNT_TRIES):
+        try:
+            return make_mount(rig, person, stream(settings, plan, "mount", attempt))
+        except MountError:
+            if attempt == MOUNT_TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _motion(settings: Settings, plan: SequencePlan, body: Body) -> tuple[Motion, float, dict[str, Any]]:

@@ -7,13 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from egorear_ros import __version__
 from egorear_ros.structures import Camera, Rig
 from egorear_synth.body import asset_path
+from egorear_synth.camera.exposure import expose
+from egorear_synth.camera.photograph import encode_jpeg, photograph
+from egorear_synth.camera.sensor import make_sensor
 from egorear_synth.dataset.annotation import annotate, frame_truth
 from egorear_synth.dataset.cast import make_cast, stream
 from egorear_synth.dataset.clip_list import file_sha256
@@ -21,9 +20,6 @@ from egorear_synth.dataset.plan import SequencePlan
 from egorear_synth.dataset.settings import FORMAT, Settings
 from egorear_synth.dataset.summary import Summary
 from egorear_synth.dataset.writer import SequenceWriter
-
-QUALITIES = (80, 96)
-"""JPEG qualities of the sequences, from and below."""
 
 
 def generate_sequence(
@@ -41,9 +37,10 @@ def generate_sequence(
     Raises:
         SynthError: the disk is full or not writable.
         ClipError: the clip cannot be used any more.
+        MountError: the rig cannot be worn.
     """
     cast = make_cast(settings, rig, plan)
-    quality = int(stream(settings, plan, "camera").integers(*QUALITIES))
+    sensor = expose(make_sensor(stream(settings, plan, "sensor")), cast.wearer, cast.begin_s)
     sizes = {camera.view: image_size(camera, settings.size) for camera in rig.cameras}
     summary = Summary(rig.views)
     writer = SequenceWriter(root, plan.folder(root), rig.views)
@@ -52,9 +49,11 @@ def generate_sequence(
             time_s = frame / settings.rate_hz
             motion_s = cast.begin_s + time_s
             truth = frame_truth(cast.wearer, motion_s, time_s)
-            images = {
-                view: encode_jpeg(cast.wearer.render(view, motion_s, *sizes[view]), quality) for view in rig.views
-            }
+            images = {}
+            for number, view in enumerate(rig.views):
+                rng = stream(settings, plan, "frame", frame, number)
+                image = photograph(cast.wearer, view, motion_s, *sizes[view], sensor, rng, settings.samples)
+                images[view] = encode_jpeg(image, sensor)
             writer.add_frame(frame_stem(frame), images, annotate(truth, rig.views))
             summary.add(truth)
             tell()
@@ -69,8 +68,8 @@ def generate_sequence(
                 "frames": settings.frames,
                 "rate_hz": settings.rate_hz,
                 "image_sizes": sizes,
-                "jpeg_quality": quality,
                 **cast.facts,
+                "camera": sensor.facts,
                 "T_rest_device": cast.wearer.mount.T_rest_device.tolist(),
                 "T_device_camera": {camera.view: camera.T_device_camera.tolist() for camera in rig.cameras},
                 "summary": summary.content(settings.rate_hz),
@@ -91,14 +90,6 @@ def image_size(camera: Camera, width: int) -> tuple[int, int]:
 def frame_stem(frame: int) -> str:
     """Return the name of a frame's files."""
     return f"{frame:06d}"
-
-
-def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """Return an (H, W, 3) RGB image as JPEG file."""
-    good, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not good:
-        raise ValueError(f"an image of shape {image.shape} cannot be encoded as JPEG.")
-    return bytes(data)
 
 
 @lru_cache(maxsize=1)
