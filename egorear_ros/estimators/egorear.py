@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egorear_ros.estimators.base import EstimateError
+from egorear_ros.estimators.confidence import joint_confidences
 from egorear_ros.estimators.preprocess import decode_frame, normalise, resize
 from egorear_ros.runtimes.base import Prediction, Runtime
-from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import BodyPose, Frame, FrameSet, Rig, TrackingState
 
 LOG = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class EgoRearEstimator:
         return BodyPose(
             stamp_ns=stamp_ns,
             joints_device=joints_device,
-            confidences=peak_confidences(prediction, [view in used for view in self.views]),
+            confidences=joint_confidences(prediction, [view in used for view in self.views]),
             view_stamps_ns={view: frame.stamp_ns for view, frame in used.items()},
             state=self._state(len(used)),
             model_id=self.model_id,
@@ -132,19 +132,6 @@ class EgoRearEstimator:
         if not self.trained:
             return TrackingState.UNTRAINED
         return TrackingState.OK if used_views == len(self.views) else TrackingState.PARTIAL_VIEWS
-
-
-def peak_confidences(prediction: Prediction, used: list[bool]) -> NDArray[np.float64]:
-    """Return (J,) confidences: a joint's highest heatmap peak in any used view, clipped to [0, 1].
-
-    A stand-in until confidences are trained: it tells joints that some camera sees from those that
-    none does, and is not a probability. NaN for joints without heatmap and networks without any.
-    """
-    confidences = np.full(EGO4VIEW.joint_count, np.nan)
-    if prediction.peak_scores is not None:
-        best = prediction.peak_scores[0, used].max(axis=0)
-        confidences[list(EGO4VIEW.heatmap_joints)] = best.clip(0.0, 1.0)
-    return confidences
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """From a checkpoint to the network it describes, with its weights, for a rig."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -10,6 +12,7 @@ from egorear_ros.models.header import ARCHITECTURES, CheckpointError, Checkpoint
 from egorear_ros.models.heatmap_network import HeatmapNetwork
 from egorear_ros.models.refinement import RefinementNetwork
 from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.network import EgoRearSmall
 from egorear_ros.structures import Rig
 
 EGO4VIEW_VIEWS = ("front_left", "front_right", "back_left", "back_right")
@@ -24,6 +27,8 @@ def build_network(header: CheckpointHeader, rig: Rig) -> nn.Module:
     """
     if header.architecture == "egorear":
         return EgoRear(header.size, rig, header.legacy_syn_geometry)
+    if header.architecture == "egorear_small":
+        return EgoRearSmall(replace(header.size, view_count=len(rig.views)), rig)
     if header.architecture == "egoposeformer":
         return EgoPoseFormer(header.size, rig)
     if header.architecture == "egorear_refinement":
@@ -58,9 +63,9 @@ def load_network(checkpoint: Checkpoint, rig: Rig) -> nn.Module:
 
 
 def check_architecture(checkpoint: Checkpoint, architecture: str) -> None:
-    """Raise CheckpointError unless a checkpoint is of the wanted architecture."""
+    """Raise CheckpointError unless a checkpoint is of the wanted architecture, or its small form."""
     found = checkpoint.header.architecture
-    if found != architecture:
+    if found.removesuffix("_small") != architecture:
         raise CheckpointError(
             f"{checkpoint.path}: holds weights of {found}, {ARCHITECTURES[found]}; expected {architecture}, "
             f"{ARCHITECTURES[architecture]}. Choose another file or another estimator.method."
@@ -76,6 +81,9 @@ def rig_for(checkpoint: Checkpoint, rig: Rig) -> Rig:
     header = checkpoint.header
     ours = f"rig {rig.name} ({rig.source}) has {', '.join(rig.views)}"
     if header.views:
+        if header.architecture == "egorear_small" and set(rig.views) < set(header.views):
+            # Its views share their weights, so fewer cameras are a smaller network, not a masked one.
+            return rig.select(tuple(view for view in header.views if view in rig.views))
         if set(header.views) != set(rig.views):
             raise CheckpointError(
                 f"{checkpoint.path}: is for the views {', '.join(header.views)}, but {ours}. "

@@ -12,6 +12,7 @@ ARCHITECTURES = {
     "egorear": "pose network (stage 3)",
     "egorear_refinement": "heatmap refinement (stage 2)",
     "egorear_heatmap": "single-image heatmaps (stage 1)",
+    "egorear_small": "small pose network",
     "egoposeformer": "EgoPoseFormer pose network",
 }
 

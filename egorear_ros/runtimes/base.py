@@ -22,11 +22,14 @@ class Prediction:
         peaks_uv: (B, V, J_heatmap, 2) peaks of the final heatmaps, as fractions of width and
             height; None if the network has no heatmaps.
         peak_scores: (B, V, J_heatmap) their heights; None likewise.
+        scales_cm: (B, J) b of each joint's error density exp(-|error| / b) / (8 pi b^3); None if the
+            network was not trained to know its error.
     """
 
     joints_cm: Float32Array
     peaks_uv: Float32Array | None = None
     peak_scores: Float32Array | None = None
+    scales_cm: Float32Array | None = None
 
 
 class Runtime(Protocol):

@@ -9,6 +9,7 @@ from egorear_ros.config import RuntimeConfig
 from egorear_ros.heatmap import find_peaks
 from egorear_ros.models.egorear import EgoRearOutput
 from egorear_ros.models.lifter import Lift
+from egorear_ros.models.small.network import SmallOutput
 from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
 
 
@@ -19,7 +20,7 @@ class PyTorchRuntime:
         """Move the network to its device.
 
         Args:
-            network: `EgoRear` or `EgoPoseFormer`.
+            network: `EgoRear`, `EgoRearSmall` or `EgoPoseFormer`.
             config: `device` and `threads`; the latter holds for the whole process.
 
         Raises:
@@ -76,9 +77,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _prediction(output: EgoRearOutput | Lift) -> Prediction:
+def _prediction(output: EgoRearOutput | SmallOutput | Lift) -> Prediction:
     if isinstance(output, Lift):
         return Prediction(_array(output.joints_cm))
+    if isinstance(output, SmallOutput):
+        peaks, lift = output.peaks, output.lift
+        return Prediction(_array(lift.joints_cm), _array(peaks.uv), _array(peaks.score), _array(lift.scale_cm))
     heatmaps = output.refinement.refined_heatmaps
     assert heatmaps is not None  # asked for by default
     peaks = find_peaks(heatmaps)
