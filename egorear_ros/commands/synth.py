@@ -24,6 +24,11 @@ def add_parser(subparsers: Any) -> None:
     finish.add_argument("folder", type=Path, help="the data set")
     check = actions.add_parser("check", help="check every file of a data set; 1 if something is wrong")
     check.add_argument("folder", type=Path, help="the data set")
+    heatmaps = actions.add_parser("heatmaps", help="write Ego4View's heatmap files (.npy), for loaders that need them")
+    heatmaps.add_argument("folder", type=Path, help="the data set")
+    bag = actions.add_parser("bag", help="write a sequence as rosbag2 recording (MCAP) with ground truth")
+    bag.add_argument("folder", type=Path, metavar="SEQUENCE", help="a sequence's folder in the data set")
+    bag.add_argument("--out", type=Path, required=True, metavar="BAG", help="the recording, a new folder or .mcap file")
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SynthError: see `egorear_synth.dataset.generate.generate`.
     """
-    return {None: _generate, "finish": _finish, "check": _check}[args.action](args)
+    actions = {None: _generate, "finish": _finish, "check": _check, "heatmaps": _heatmaps, "bag": _bag}
+    return actions[args.action](args)
 
 
 def _generate(args: argparse.Namespace) -> int:
@@ -103,6 +109,26 @@ def _check(args: argparse.Namespace) -> int:
     wrong = f"{len(result.problems)} problems" if result.problems else "nothing wrong"
     print(f"{result.sequences} sequences, {result.frames} frames checked: {wrong}")
     return 1 if result.problems else 0
+
+
+def _heatmaps(args: argparse.Namespace) -> int:
+    from egorear_synth.dataset.heatmap_files import write_heatmaps
+
+    print(f"{write_heatmaps(args.folder)} heatmap files written below {args.folder}")
+    return 0
+
+
+def _bag(args: argparse.Namespace) -> int:
+    from egorear_ros.bags.sequence import write_sequence_bag
+    from egorear_ros.geometry.rig_file import load_rig
+    from egorear_synth.dataset.finished import read_sequence
+
+    rig = load_rig(str(args.folder.resolve().parents[1] / "rig.yaml"))
+    written = write_sequence_bag(args.folder, rig, args.out, read_sequence(args.folder)["rate_hz"])
+    for sentence in written.left_out:
+        print(sentence)
+    print(f"{written.path}: {written.frames} frames, {written.images} images, {written.truths} with ground truth")
+    return 1 if written.left_out else 0
 
 
 def _split(text: str) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.plan import SequencePlan
 from egorear_synth.dataset.settings import Settings
 
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 """Workers already use every core; sums in another order would also change the last digits."""
 
 

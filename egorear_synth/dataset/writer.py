@@ -106,6 +106,10 @@ class naming_disk_errors:  # noqa: N801 (reads as a statement)
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all, replacing an older one.
 
+    Args:
+        path: the file.
+        data: its content.
+
     Raises:
         SynthError: the disk is full or not writable.
     """
