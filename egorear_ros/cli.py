@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "synthetic wearer through the whole graph, with a picture at the end (ROS 2)",
     "run": "run cameras, synchronizer, pose and visual nodes (ROS 2)",
     "status": "watch a running graph (ROS 2)",
+    "bag": "make recordings of data sets and data sets of recordings; describe and check them",
     "calib": "convert, show and check the calibration of a rig",
     "cameras": "list connected cameras; try them together",
     "checkpoint": "describe weights; convert official files",

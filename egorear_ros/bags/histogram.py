@@ -29,7 +29,7 @@ class Durations:
         if not total:
             return float("nan")
         index = int(np.searchsorted(np.cumsum(self._counts), percent / 100 * total))
-        return float(self.largest_ns if index >= BINS else (index + 0.5) * BIN_NS)
+        return float(self.largest_ns if index >= BINS else min((index + 0.5) * BIN_NS, self.largest_ns))
 
     def spread_ns(self, center_ns: float, percent: float) -> float:
         """Return the distance from a duration within which so many percent lie, ns; NaN where there are none."""

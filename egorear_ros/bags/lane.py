@@ -55,9 +55,8 @@ class Lane:
         other_formats: images that are neither JPEG nor PNG.
     """
 
-    def __init__(self, topic: Topic, begin_ns: int) -> None:
+    def __init__(self, topic: Topic) -> None:
         self.topic = topic
-        self._begin_ns = begin_ns
         self.count = self.bytes = self.damaged = self.empty = self.other_formats = 0
         self.first_ns: int | None = None
         self.last_ns = 0
@@ -68,8 +67,13 @@ class Lane:
         self.longest: list[tuple[float, float]] = []
         self.backward, self.same, self.stamp_jumps = Events(), Events(), Events()
 
-    def add(self, message: RawMessage) -> Header | None:
-        """Learn from a message; return its header."""
+    def add(self, message: RawMessage, begin_ns: int) -> Header | None:
+        """Learn from a message; return its header, if it has one.
+
+        Args:
+            message: its beginning.
+            begin_ns: log time from which moments are counted, ns.
+        """
         self.count += 1
         self.bytes += message.size
         header = None
@@ -79,7 +83,7 @@ class Lane:
                 self.damaged += 1
                 return None
             self._look_inside(message, header)
-        self._step(header.stamp_ns if header else message.log_ns, message.log_ns)
+        self._step(header.stamp_ns if header else message.log_ns, message.log_ns, (message.log_ns - begin_ns) * 1e-9)
         return header
 
     @property
@@ -104,22 +108,22 @@ class Lane:
         elif self.topic.type == CAMERA_INFO and len(self.contents) < KEPT_EVENTS:
             self.contents.setdefault(message.data[header.end :], message)
 
-    def _step(self, stamp_ns: int, log_ns: int) -> None:
+    def _step(self, stamp_ns: int, log_ns: int, at_s: float) -> None:
         if self.first_ns is None:
             self.first_ns = stamp_ns
         else:
             step_ns = stamp_ns - self.last_ns
-            at_s = (log_ns - self._begin_ns) * 1e-9
-            if step_ns < 0:
+            log_step_ns = log_ns - self._last_log_ns
+            # A silent camera lets both clocks go on; a camera's clock that was set moves its stamps alone.
+            if abs(step_ns - log_step_ns) > JUMP_NS and log_step_ns > -JUMP_NS:
+                self.stamp_jumps.add(at_s, (step_ns - log_step_ns) * 1e-9)
+            elif step_ns < 0:
                 self.backward.add(at_s, step_ns * 1e-9)
             elif step_ns == 0:
                 self.same.add(at_s, 0.0)
             else:
                 self.steps.add(step_ns)
                 self._keep_long(at_s, step_ns * 1e-9)
-            # A silent camera lets both clocks go on; a clock that was set moves one of them.
-            if abs(step_ns - (log_ns - self._last_log_ns)) > JUMP_NS:
-                self.stamp_jumps.add(at_s, (step_ns - (log_ns - self._last_log_ns)) * 1e-9)
         self.last_ns, self._last_log_ns = stamp_ns, log_ns
 
     def _keep_long(self, at_s: float, step_s: float) -> None:
