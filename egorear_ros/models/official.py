@@ -70,7 +70,11 @@ def read_official(path: Path) -> tuple[CheckpointHeader, dict[str, Tensor]]:
         )
     tensors = {_strip_prefix(str(name)): value for name, value in state_dict.items() if isinstance(value, Tensor)}
     if HEADER_KEY in content:
-        return _own_header(path, content[HEADER_KEY]), tensors
+        # Beside the network to use, a training may keep others, for example the one whose average it is.
+        ours = {str(name) for name in state_dict if str(name).startswith("network.")}
+        return _own_header(path, content[HEADER_KEY]), {
+            _strip_prefix(name): tensors[_strip_prefix(name)] for name in ours
+        }
     architecture, size = detect_architecture(path, tensors)
     if architecture == "egoposeformer":
         LOG.warning(

@@ -4,5 +4,6 @@ from egorear_train.stages.base import Stage
 from egorear_train.stages.heatmap import HeatmapStage
 from egorear_train.stages.pose import EgoPoseFormerStage, PoseStage
 from egorear_train.stages.refinement import RefinementStage
+from egorear_train.stages.small import SmallPoseStage
 
-__all__ = ["EgoPoseFormerStage", "HeatmapStage", "PoseStage", "RefinementStage", "Stage"]
+__all__ = ["EgoPoseFormerStage", "HeatmapStage", "PoseStage", "RefinementStage", "SmallPoseStage", "Stage"]

@@ -1,0 +1,33 @@
+"""What training changes in its frame sets so that the network meets more than the data hold."""
+
+import torch
+from torch import Tensor
+
+
+def jitter_colours(images: Tensor, generator: torch.Generator, amount: float) -> Tensor:
+    """Return (B, V, 3, H, W) normalised images with random contrast and colour offset for each view.
+
+    Args:
+        images: normalised.
+        generator: random numbers.
+        amount: standard deviation of both, in units of the normalised images.
+    """
+    if amount <= 0.0:
+        return images
+    batch, views = images.shape[:2]
+    contrast = 1.0 + amount * torch.randn(batch, views, 1, 1, 1, generator=generator, device=images.device)
+    offset = amount * torch.randn(batch, views, 3, 1, 1, generator=generator, device=images.device)
+    return images * contrast + offset
+
+
+def drop_views(batch: int, views: int, generator: torch.Generator, share: float) -> Tensor | None:
+    """Return a (B, V) bool mask with views missing in a share of the frame sets; None if in none.
+
+    Every number of views from 1 to V - 1 is equally frequent among those, and every choice of them.
+    """
+    device = generator.device
+    order = torch.rand(batch, views, generator=generator, device=device).argsort(dim=1).argsort(dim=1)
+    kept = torch.randint(1, views, (batch, 1), generator=generator, device=device)
+    whole = torch.rand(batch, 1, generator=generator, device=device) >= share
+    mask = (order < kept) | whole
+    return None if bool(mask.all()) else mask

@@ -1,0 +1,167 @@
+"""EgoRear-small in one go: heatmaps, refinement, pose and its uncertainty, for every number of views."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from egorear_ros.models.build import EGO4VIEW_VIEWS
+from egorear_ros.models.header import CheckpointHeader
+from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.network import SMALL, EgoRearSmall, SmallOutput
+from egorear_train.augment import drop_views, jitter_colours
+from egorear_train.batch import Batch, encode_targets, normalise_images
+from egorear_train.likelihood import pose_likelihood, weighted_heatmap_error
+from egorear_train.pictures import Snapshot
+from egorear_train.pose_metrics import CM_PER_M, pose_metrics
+from egorear_train.schedule import OptimizerConfig, make_optimizer
+from egorear_train.stages.base import Stage
+
+SMALL_OPTIMIZER = OptimizerConfig(learning_rate=2e-3, weight_decay=0.02, drop_epochs=(), warm_up_steps=200)
+"""A constant rate: the averaged weights are good at any moment, so nobody has to know the end beforehand."""
+
+
+class SmallPoseStage(Stage):
+    """Trains the whole `EgoRearSmall` from nothing, with views dropped at random."""
+
+    architecture = "egorear_small"
+
+    def __init__(
+        self,
+        rig: str = "ego4view_syn",
+        views: Sequence[str] = EGO4VIEW_VIEWS,
+        size: ModelSize = SMALL,
+        refine: bool = True,
+        mask: bool = True,
+        view_drop: float = 0.4,
+        colour_jitter: float = 0.15,
+        heatmap_weight: float = 1.0,
+        pose_weight: float = 0.3,
+        average_decay: float = 0.998,
+        optimizer: OptimizerConfig = SMALL_OPTIMIZER,
+        weights: str = "",
+        training_data: str = "",
+        compile_network: bool = False,
+    ) -> None:
+        """Build the network.
+
+        Args:
+            rig: name in `calib/` or path of a rig file.
+            views: V views.
+            size: sizes of the network; its view count is taken from `views`.
+            refine: whether views correct each other's heatmaps, see `EgoRearSmall`.
+            mask: whether weak peaks are ignored, likewise.
+            view_drop: share of frame sets that lose one or more views in training.
+            colour_jitter: see `augment.jitter_colours`.
+            heatmap_weight: of each of the two heatmap errors.
+            pose_weight: of the likelihood of proposal and corrections.
+            average_decay: how slowly the averaged weights follow, which are validated and exported.
+            optimizer: AdamW and its rate.
+            weights: checkpoint to begin with.
+            training_data: what it is trained on, in words.
+            compile_network: run the network through torch.compile.
+
+        Raises:
+            CheckpointError: `weights` are of something else.
+        """
+        super().__init__(rig, views, size, optimizer, training_data)
+        self.view_drop, self.colour_jitter = view_drop, colour_jitter
+        self.heatmap_weight, self.pose_weight, self.average_decay = heatmap_weight, pose_weight, average_decay
+        network = EgoRearSmall(self.size, self.rig, refine=refine, mask=mask)
+        self.finish_network(network, weights, compile_network)
+        # What is validated, saved as `network` and exported is the average; this is what follows the gradient.
+        self.trained = deepcopy(network)
+        network.requires_grad_(False)
+
+    @property
+    def average(self) -> EgoRearSmall:
+        """The averaged network."""
+        return cast(EgoRearSmall, self.network)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return AdamW over the network that follows the gradient."""
+        return make_optimizer(self.trained, self.optimizer_config)
+
+    def header(self) -> CheckpointHeader:
+        """Return what the weights are for."""
+        return replace(super().header(), trained_with_missing_views=self.view_drop > 0.0)
+
+    def on_fit_start(self) -> None:
+        """Let the pose start from the mean of the data."""
+        if self.global_step == 0 and not bool(self.average.lifter.mean_pose_cm.any()):
+            self._start_from_mean_pose()
+
+    def _start_from_mean_pose(self) -> None:
+        loader = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+        poses = []
+        for batch, _ in zip(loader, range(32), strict=False):
+            poses.append(batch["joints_cm"])
+        mean = torch.cat(poses).mean(dim=0)
+        for network in (self.trained, self.average):
+            network.lifter.mean_pose_cm.copy_(mean)
+
+    def run(self, batch: Batch, view_mask: Tensor | None = None) -> SmallOutput:
+        """Return poses and heatmaps; in training of views that may be dropped, else by the averaged weights."""
+        images = normalise_images(batch["images"])
+        if self.training:
+            generator = self.step_generator()
+            images = jitter_colours(images, generator, self.colour_jitter)
+            view_mask = drop_views(len(images), images.shape[1], generator, self.view_drop)
+            self._view_mask = view_mask
+            return self.trained(images, batch["T_camera_device"], view_mask)
+        self._view_mask = view_mask
+        return self.average(images, batch["T_camera_device"], view_mask)
+
+    def losses(self, output: SmallOutput, batch: Batch) -> dict[str, Tensor]:
+        """Return the likelihood of poses and the error of both kinds of heatmaps."""
+        target = encode_targets(batch, self.rig, self.size.heatmap_size)
+        likelihood = pose_likelihood(output.lift.poses_cm, output.lift.scales_cm, batch["joints_cm"])
+        terms = {
+            "poses": self.pose_weight * likelihood,
+            "heatmaps": self.heatmap_weight * weighted_heatmap_error(output.heatmaps, target, self._view_mask),
+        }
+        if self.trained.refine:
+            error = weighted_heatmap_error(output.refined_heatmaps, target, self._view_mask)
+            terms["refined_heatmaps"] = self.heatmap_weight * error
+        return terms
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Let the averaged weights follow."""
+        # The first steps count fully, or the average would remember the random start for long.
+        decay = min(self.average_decay, (1.0 + self.global_step) / (10.0 + self.global_step))
+        with torch.no_grad():
+            ours, theirs = self.average.state_dict(), self.trained.state_dict()
+            for name, value in ours.items():
+                if value.is_floating_point():
+                    value.lerp_(theirs[name].to(value.dtype), 1.0 - decay)
+                else:
+                    value.copy_(theirs[name])
+
+    def metrics(self, output: SmallOutput, batch: Batch) -> dict[str, float]:
+        """Return the errors of poses and how well their size is known."""
+        distance = (output.lift.joints_cm - batch["joints_cm"]).norm(dim=-1)
+        proposal = (output.lift.poses_cm[0] - batch["joints_cm"]).norm(dim=-1)
+        return {
+            **pose_metrics(output.lift.joints_cm, batch["joints_cm"]),
+            "proposal_mpjpe_mm": 10.0 * float(proposal.mean()),
+            "error_over_scale": float((distance / output.lift.scale_cm).mean()),  # 3 if the scales are right
+            "trusted_peaks": float(output.peaks.valid.float().mean()),
+        }
+
+    def snapshot(self, output: SmallOutput, batch: Batch) -> Snapshot:
+        """Return images, heatmaps and poses."""
+        target = encode_targets(batch, self.rig, self.size.heatmap_size)
+        maps = {"target": target, "first": output.heatmaps, "refined": output.refined_heatmaps}
+        return Snapshot.of(batch, maps, output.lift.joints_cm)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Return names, (B, 16, 3) joints, m, and (B, 16) scales of their errors, m."""
+        lift = self.run(batch).lift
+        return {
+            "meta": batch["meta"],
+            "joints_device": lift.joints_cm.float().cpu() / CM_PER_M,
+            "scales": lift.scale_cm.float().cpu() / CM_PER_M,
+        }
