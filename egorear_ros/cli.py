@@ -17,6 +17,7 @@ COMMANDS = {
     "calib": "convert, show and check the calibration of a rig",
     "cameras": "list connected cameras; try them together",
     "checkpoint": "describe weights; convert official files",
+    "data": "pack and check training data, without ROS",
     "train": "train, measure and export networks, without ROS",
     "eval": "compare estimates with ground truth, without ROS",
     "synth": "make a synthetic training set for a rig",

@@ -77,7 +77,8 @@ def install_packages(venv: Path, exact_python: bool) -> bool:
     pip_install(venv, "-r", REQUIREMENTS / "torch.txt", *shlex.split(os.environ.get("TORCH_PIP_ARGS", "")))
     print("Installing ROS 2 and everything else …", flush=True)
     pip_install(
-        venv, *(item for name in ("run", "ros", "build", "dev") for item in ("-r", REQUIREMENTS / f"{name}.txt"))
+        venv,
+        *(item for name in ("run", "train", "ros", "build", "dev") for item in ("-r", REQUIREMENTS / f"{name}.txt")),
     )
     state_path.write_text(json.dumps(wanted))
     unfinished.unlink()

@@ -1,0 +1,140 @@
+"""Where a pack is: a local folder, or object storage of which files are fetched when they are needed.
+
+Object storage is anything that fsspec knows: s3:// needs the package s3fs, gs:// gcsfs, http:// aiohttp.
+"""
+
+import fcntl
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from egorear_train.datasets.errors import DatasetError
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "egorear_ros" / "packs"
+
+
+class Storage(Protocol):
+    """The files of a pack."""
+
+    where: str
+
+    def path(self, file: str, size: int | None = None) -> Path:
+        """Return where a file lies on this machine.
+
+        Args:
+            file: its name inside the pack.
+            size: expected, bytes.
+
+        Raises:
+            DatasetError: it is not there or has another size.
+        """
+
+
+class LocalStorage:
+    """A pack in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder."""
+        self.where = str(folder)
+        self._folder = folder
+
+    def path(self, file: str, size: int | None = None) -> Path:
+        """Return where a file lies; see `Storage`."""
+        path = self._folder / file
+        _check_size(path, size, "Copy or pack the data again.")
+        return path
+
+
+class RemoteStorage:
+    """A pack in object storage, with the files that were used on this machine.
+
+    Several processes may share a cache: each file is fetched once and appears whole.
+    """
+
+    def __init__(self, url: str, cache: Path | None = None, cache_gb: float | None = None) -> None:
+        """Take the place.
+
+        Args:
+            url: of the pack's folder.
+            cache: folder for fetched files; by default one of the user's cache.
+            cache_gb: above this size the files that were not used for longest go; never, if None.
+
+        Raises:
+            DatasetError: no package for this kind of storage is installed.
+        """
+        from fsspec.core import url_to_fs
+
+        self.where = url.rstrip("/")
+        self._cache = (cache or CACHE) / hashlib.sha256(self.where.encode()).hexdigest()[:16]
+        self._limit = None if cache_gb is None else int(cache_gb * 1e9)
+        try:
+            self._files, self._root = url_to_fs(self.where)
+        except (ImportError, ValueError) as error:
+            raise DatasetError(f"{self.where} cannot be opened: {error}.") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open the storage anew in each process: connections cannot be shared."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("_files", "_root")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from fsspec.core import url_to_fs
+
+        self.__dict__.update(state)
+        self._files, self._root = url_to_fs(self.where)
+
+    def path(self, file: str, size: int | None = None) -> Path:
+        """Return where a file lies, fetching it at first; see `Storage`."""
+        path = self._cache / file
+        try:
+            os.utime(path)  # the oldest are removed first
+        except FileNotFoundError:
+            self._fetch(file, path)
+        _check_size(path, size, f"Remove {self._cache} if it is old; else upload the pack again.")
+        return path
+
+    def _fetch(self, file: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(f".{path.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.is_file():  # another process was faster
+                return
+            part = path.with_name(f".{path.name}.part")
+            try:
+                self._files.get_file(f"{self._root}/{file}", str(part))
+                part.replace(path)
+            except OSError as error:
+                raise DatasetError(f"{self.where}/{file} cannot be fetched: {error}.") from error
+            finally:
+                part.unlink(missing_ok=True)
+        self._remove_oldest(path)
+
+    def _remove_oldest(self, kept: Path) -> None:
+        if self._limit is None:
+            return
+        shards = []
+        for path in self._cache.glob("*/*.tar"):
+            with suppress(FileNotFoundError):  # another process makes room as well
+                shards.append((path.stat().st_mtime, path.stat().st_size, path))
+        total = 0
+        for _, size, path in sorted(shards, reverse=True):
+            total += size
+            if total > self._limit and path != kept:
+                path.unlink(missing_ok=True)
+
+
+def open_storage(where: str, cache: Path | None = None, cache_gb: float | None = None) -> Storage:
+    """Return the storage of a folder or URL."""
+    if "://" in where:
+        return RemoteStorage(where, cache, cache_gb)
+    return LocalStorage(Path(where))
+
+
+def _check_size(path: Path, size: int | None, next_step: str) -> None:
+    try:
+        found = path.stat().st_size
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}. {next_step}") from error
+    if size is not None and found != size:
+        raise DatasetError(f"{path} has {found} bytes; expected {size}. {next_step}")
