@@ -113,8 +113,6 @@ def generate(
 
 def _prepare(root: Path, rig: Rig, settings: Settings, by_split: dict[str, list[ClipFile]], kept: str) -> None:
     """Make the folder, or check that it was made with the same settings."""
-    with naming_disk_errors(root):
-        (root / PARTS).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         save_rig(rig, Path(scratch) / RIG_FILE, note="The rig that this data set was made for.")
         rig_data = (Path(scratch) / RIG_FILE).read_bytes()
@@ -126,8 +124,10 @@ def _prepare(root: Path, rig: Rig, settings: Settings, by_split: dict[str, list[
     wanted = fingerprint(settings, hashlib.sha256(rig_data).hexdigest(), clips) | {"clips_split_by": kept}
     if (root / SETTINGS_FILE).exists():
         check_same(read_settings(root), wanted, root)
-    elif unknown := sorted(path.name for path in root.iterdir() if path.name != PARTS):
+    elif root.is_dir() and (unknown := sorted(path.name for path in root.iterdir() if path.name != PARTS)):
         raise SynthError(f"{root} has other files in it ({unknown[0]}). Choose a new or empty folder for --out.")
+    with naming_disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
     if not (root / RIG_FILE).is_file():
         write_whole(root / RIG_FILE, rig_data)
     if not (root / SETTINGS_FILE).is_file():

@@ -1,0 +1,200 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny import make, tiny_settings, tree_hash
+
+from egorear_ros.geometry.rig_file import CalibrationError
+from egorear_synth.dataset.card import write_card
+from egorear_synth.dataset.check import check_dataset
+from egorear_synth.dataset.errors import SynthError
+from egorear_synth.dataset.finished import sequence_folders
+from egorear_synth.dataset.generate import Shard
+from egorear_synth.dataset.settings import Settings
+from egorear_synth.dataset.writer import PARTS
+
+
+def command(settings: Settings, root: Path, count: int = 4) -> list[str]:
+    """Return the command line that makes the same set."""
+    options = {
+        "--rig": settings.rig,
+        "--motion": settings.motion,
+        "--seed": settings.seed,
+        "--frames": settings.frames,
+        "--size": settings.size,
+        "--samples": settings.samples,
+        "--procedural": settings.procedural,
+        "--clip-rate": settings.clip_rate_hz,
+        "--split": "/".join(map(str, settings.split)),
+        "--out": root,
+        "--sequences": count,
+        "--workers": 2,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    return [sys.executable, "-m", "egorear_ros.cli", "synth", *words]
+
+
+def wait_until(condition, what: str, seconds: float = 60.0) -> None:
+    end_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end_s, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(inputs: Path, finished: Path, tmp_path: Path) -> None:
+    make(tiny_settings(inputs), tmp_path / "three", workers=3)
+    assert tree_hash(tmp_path / "three") == tree_hash(finished)
+
+
+def test_another_seed_gives_other_bytes(inputs: Path, finished: Path, tmp_path: Path) -> None:
+    make(tiny_settings(inputs, seed=5), tmp_path / "other", count=1)
+    name = "body_00000/seq_00000/fisheye_rgb/camera_left/000000.jpg"
+    assert (tmp_path / "other" / name).read_bytes() != (finished / name).read_bytes()
+
+
+def test_shards_in_one_folder_and_shards_merged_later_give_the_same_bytes(
+    inputs: Path, finished: Path, tmp_path: Path
+) -> None:
+    settings = tiny_settings(inputs)
+    first = make(settings, tmp_path / "common", shard=Shard(1, 2))
+    shutil.copytree(tmp_path / "common", tmp_path / "apart")
+    second = make(settings, tmp_path / "common", shard=Shard(2, 2))
+    assert [plan.index for plan in first.made] == [0, 2]
+    assert [plan.index for plan in second.made] == [1, 3]
+    assert tree_hash(tmp_path / "common") == tree_hash(finished)
+    # The other machine's folder comes beside the first one's: only folders of sequences are copied.
+    for folder in (tmp_path / "common").glob("body_*"):
+        shutil.copytree(folder, tmp_path / "apart" / folder.name, dirs_exist_ok=True)
+    write_card(tmp_path / "apart")
+    assert tree_hash(tmp_path / "apart") == tree_hash(finished)
+
+
+def test_a_larger_set_begins_with_the_smaller_one(inputs: Path, finished: Path, tmp_path: Path) -> None:
+    make(tiny_settings(inputs), tmp_path / "grown", count=2)
+    grown = make(tiny_settings(inputs), tmp_path / "grown", count=4)
+    assert grown.finished_before == 2
+    assert [plan.index for plan in grown.made] == [2, 3]
+    assert tree_hash(tmp_path / "grown") == tree_hash(finished)
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(inputs: Path, finished: Path, tmp_path: Path) -> None:
+    root = tmp_path / "killed"
+    process = subprocess.Popen(command(tiny_settings(inputs), root), stdout=subprocess.DEVNULL)
+    wait_until(
+        lambda: (root / "body_00000/seq_00000").is_dir() or (root / "body_00001/seq_00001").is_dir(), "a sequence"
+    )
+    workers = children(process.pid)
+    process.kill()
+    process.wait()
+    assert len(workers) >= 2
+    wait_until(lambda: not any(alive(worker) for worker in workers), "the workers end with their parent")
+    done = len(sequence_folders(root))
+    assert done < 4, "nothing was left to do, so this test tests nothing"
+    again = make(tiny_settings(inputs), root)
+    assert again.finished_before == done
+    assert tree_hash(root) == tree_hash(finished)
+
+
+def test_ctrl_c_leaves_a_valid_set_of_what_is_finished(inputs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "stopped"
+    process = subprocess.Popen(
+        command(tiny_settings(inputs), root, count=60),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: len(sequence_folders(root)) >= 2, "two sequences")
+    # A terminal sends it to all processes of the group.
+    os.killpg(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert "the same command goes on" in output
+    result = check_dataset(root)
+    assert result.problems == []
+    assert 2 <= result.sequences < 60
+    assert not (root / PARTS).exists()
+
+
+def test_a_worker_that_dies_is_named(inputs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    process = subprocess.Popen(
+        command(tiny_settings(inputs, frames=4000), root), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: len(list(root.glob(f"{PARTS}/seq_*"))) == 2, "two sequences begun")
+    worker = next(pid for pid in children(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(worker, signal.SIGKILL)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert "ended with signal SIGKILL" in error
+    assert "fewer --workers" in error
+    assert sequence_folders(root) == []
+    assert not (root / PARTS).exists()
+
+
+def test_a_folder_made_with_other_settings_is_refused(inputs: Path, finished: Path) -> None:
+    before = tree_hash(finished)
+    with pytest.raises(SynthError, match="other settings: seed: there 4, now 9; size: there 48, now 40"):
+        make(tiny_settings(inputs, seed=9, size=40), finished)
+    assert tree_hash(finished) == before
+
+
+def test_a_folder_made_with_other_clips_is_refused(inputs: Path, finished: Path, tmp_path: Path) -> None:
+    clips = shutil.copytree(inputs / "clips", tmp_path / "clips")
+    (clips / "03_01.amc").rename(clips / "03_02.amc")
+    with pytest.raises(SynthError, match=r"clip 03_01.amc is no longer there; clip 03_02.amc is new"):
+        make(tiny_settings(inputs, motion=str(clips)), finished)
+
+
+def test_a_folder_with_other_files_is_refused(inputs: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(SynthError, match=r"has other files in it \(thesis.tex\)"):
+        make(tiny_settings(inputs), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_second_run_of_the_same_part_is_refused(inputs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    process = subprocess.Popen(command(tiny_settings(inputs, frames=4000), root), stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: any(root.glob(f"{PARTS}/seq_*")), "it is at work")
+        for shard in (Shard(), Shard(1, 2)):
+            with pytest.raises(SynthError, match="another `egorear synth` is writing part 1/1"):
+                make(tiny_settings(inputs, frames=4000), root, shard=shard)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_rig_that_does_not_load_stops_before_anything_is_written(inputs: Path, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="no rig calibration 'missing'"):
+        make(tiny_settings(inputs, rig="missing"), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_every_sequence_has_its_own_body_and_records_its_parts(finished: Path) -> None:
+    known = [json.loads((folder / "sequence.json").read_text()) for folder in sequence_folders(finished)]
+    assert len({json.dumps(sequence["person"]) for sequence in known}) == 4
+    assert len({json.dumps(sequence["camera"]) for sequence in known}) == 4
+    assert all(sequence["mount"]["shell"] in ("helmet", "halo") for sequence in known)
+    assert all(sequence["image_sizes"] == {view: [48, 40] for view in ("left", "right", "rear")} for sequence in known)
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids of a process's children."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits for its parent to ask how it ended does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

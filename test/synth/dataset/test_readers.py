@@ -1,0 +1,71 @@
+"""What is written loads through every reader of the project, for a rig of three cameras."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from egorear_ros.config import SourceConfig
+from egorear_ros.estimators.null import NullEstimator
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.heatmap import encode_heatmaps
+from egorear_ros.sources.truth import make_truth
+from egorear_ros.structures import Rig
+from egorear_synth.dataset.finished import read_sequence, sequence_folders
+from egorear_synth.dataset.heatmap_files import HEATMAPS, write_heatmaps
+from egorear_synth.dataset.read_back import read_frames
+
+
+@pytest.fixture
+def rig(finished: Path) -> Rig:
+    return load_rig(str(finished / "rig.yaml"))
+
+
+def test_the_training_reader_reads_every_split(finished: Path, rig: Rig) -> None:
+    from egorear_train.datasets.ego4view import Ego4ViewDataset
+
+    for split, count in (("train", 4), ("validation", 2), ("test", 2)):
+        dataset = Ego4ViewDataset(finished, split, rig)
+        assert len(dataset) == count
+        sample = dataset[0]
+        first = next(folder for folder in sequence_folders(finished) if read_sequence(folder)["split"] == split)
+        written = read_frames(first, rig.views)
+        np.testing.assert_allclose(sample["joints_cm"], written.device_cm[0], rtol=1e-6)
+        np.testing.assert_allclose(sample["pixels"], written.pixels[0][:, 1:], rtol=1e-6)
+        np.testing.assert_array_equal(sample["visible"], written.visible[0][:, 1:])
+        assert tuple(sample["images"].shape) == (3, 3, 256, 256)
+
+
+def test_sources_and_evaluation_read_a_sequence(finished: Path, rig: Rig) -> None:
+    from egorear_eval.sequence import evaluate_sequence
+
+    folder = sequence_folders(finished)[0]
+    truth = make_truth(SourceConfig(kind="sequence", path=str(folder)), rig)
+    np.testing.assert_allclose(truth.joints_device(1), read_frames(folder, rig.views).device_cm[1] / 100)
+    result = evaluate_sequence(str(folder), rig, NullEstimator(rig.views))
+    assert result.frames == ["000000", "000001"]
+    assert result.skipped == []
+
+
+def test_heatmap_files_are_the_training_targets(finished: Path, rig: Rig, tmp_path: Path) -> None:
+    import shutil
+
+    root = shutil.copytree(finished, tmp_path / "set")
+    assert write_heatmaps(root) == 4 * 2 * 3
+    assert write_heatmaps(root) == 0
+    folder = sequence_folders(root)[2]
+    frames = read_frames(folder, rig.views)
+    for index, camera in enumerate(rig.cameras):
+        stored = np.load(folder / HEATMAPS / f"camera_{camera.view}" / "000001.npy")
+        assert stored.shape == (16, 64, 64) and stored.dtype == np.float32
+        expected = encode_heatmaps(frames.pixels[1, index], (camera.lens.width, camera.lens.height))
+        np.testing.assert_array_equal(stored, expected)
+        assert stored[1:].max() == 1.0
+
+
+def test_a_sequence_becomes_a_recording(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from egorear_ros.cli import main
+
+    folder = sequence_folders(finished)[0]
+    assert main(["synth", "bag", str(folder), "--out", str(tmp_path / "bag")]) == 0
+    assert "2 frames, 6 images, 2 with ground truth" in capsys.readouterr().out
