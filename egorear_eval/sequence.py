@@ -1,22 +1,29 @@
 """Run an estimator over an annotated sequence folder, in order, without ROS."""
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
+from egorear_eval.clip import Clip, make_clip
 from egorear_ros.config import SourceConfig
 from egorear_ros.estimators.base import EstimateError, Estimator
 from egorear_ros.sources.base import SourceError
 from egorear_ros.sources.sequence import SequenceSource, check_sequence, sequence_stems
 from egorear_ros.sources.truth import SequenceTruth
-from egorear_ros.structures import FloatArray, Frame, FrameSet, Rig
+from egorear_ros.structures import BodyPose, FloatArray, Frame, FrameSet, Rig
+
+FACTS = "sequence.json"
+"""Written beside a generated sequence: says among other things which movement it shows."""
 
 
 @dataclass(frozen=True)
 class Skipped:
     """A frame that was not compared, and why."""
 
+    sequence: str
     frame: str
     reason: str
 
@@ -26,28 +33,27 @@ class SequenceResult:
     """Estimates beside the truth.
 
     Attributes:
-        path: the sequence folder.
-        frames: N names of the frames compared.
-        predicted, truth: N (16, 3) poses, device frame, m.
+        clips: the compared frames, by views used: one clip per entry of the asked `view_sets`.
         skipped: frames that were not compared.
     """
 
-    path: str
-    frames: list[str] = field(default_factory=list)
-    predicted: list[FloatArray] = field(default_factory=list)
-    truth: list[FloatArray] = field(default_factory=list)
+    clips: dict[tuple[str, ...], Clip] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
 
 
 def evaluate_sequence(
-    path: str, rig: Rig, estimator: Estimator, every: int = 1, progress: Callable[[int, int], None] | None = None
+    path: str,
+    rig: Rig,
+    estimators: "dict[tuple[str, ...], Estimator]",
+    every: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> SequenceResult:
     """Estimate and compare every `every`-th frame of a sequence.
 
     Args:
         path: a sequence folder in Ego4View's layout.
         rig: its cameras.
-        estimator: the method.
+        estimators: the method for each set of views to use, for example for all and for the front pair.
         every: step between frames.
         progress: called with frames done and frames in all.
 
@@ -55,22 +61,50 @@ def evaluate_sequence(
         SourceError: the folder is no sequence, lacks a view, or has no ground truth.
     """
     stems = sequence_stems(check_sequence(path, "evaluation"), rig.views)
-    result = SequenceResult(path)
+    result = SequenceResult()
     chosen = range(0, len(stems), every)
+    compared: dict[tuple[str, ...], list[tuple[str, BodyPose, FloatArray]]] = {views: [] for views in estimators}
     for done, (index, frames, truth) in enumerate(_read(path, rig, chosen, stems, result.skipped), 1):
         if progress is not None:
             progress(done, len(chosen))
         if frames is None or truth is None:
             continue
-        try:
-            pose = estimator.estimate(frames)
-        except EstimateError as error:
-            result.skipped.append(Skipped(stems[index], str(error)))
-            continue
-        result.frames.append(stems[index])
-        result.predicted.append(pose.joints_device)
-        result.truth.append(truth)
+        for views, estimator in estimators.items():
+            try:
+                pose = estimator.estimate(only(frames, views))
+            except EstimateError as error:
+                result.skipped.append(Skipped(path, stems[index], str(error)))
+                continue
+            compared[views].append((stems[index], pose, truth))
+    group = movement(Path(path))
+    result.clips = {views: _clip(path, group, rows) for views, rows in compared.items()}
     return result
+
+
+def only(frames: FrameSet, views: tuple[str, ...]) -> FrameSet:
+    """Return a frame set without the frames of other views."""
+    return replace(frames, frames={view: frame for view, frame in frames.frames.items() if view in views})
+
+
+def movement(sequence: Path) -> str:
+    """Return what movement a sequence shows: the same for two recordings of one clip, "" if it is not said."""
+    try:
+        facts = json.loads((sequence / FACTS).read_text())["motion"]
+        return str(facts.get("clip") or facts.get("group") or "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+def _clip(name: str, group: str, rows: list[tuple[str, BodyPose, FloatArray]]) -> Clip:
+    return make_clip(
+        name,
+        [stem for stem, _, _ in rows],
+        [pose.joints_device for _, pose, _ in rows],
+        [truth for _, _, truth in rows],
+        group=group,
+        confidences=[pose.confidences for _, pose, _ in rows],
+        view_counts=[len(pose.view_stamps_ns) for _, pose, _ in rows],
+    )
 
 
 def _read(
@@ -93,7 +127,7 @@ def _read(
                     frames[view] = Frame(view, stamp_ns, picture.encoding, picture.data)
                 joints = np.asarray(truth.joints_device(index))
             except SourceError as error:
-                skipped.append(Skipped(stems[index], str(error)))
+                skipped.append(Skipped(path, stems[index], str(error)))
                 yield index, None, None
                 continue
             yield index, FrameSet(stamp_ns, rig.views, frames), joints

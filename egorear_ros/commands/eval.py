@@ -1,8 +1,9 @@
 """`egorear eval`: compare estimates with ground truth."""
 
 import argparse
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from egorear_ros.config import EstimatorConfig, RuntimeConfig
 
@@ -10,75 +11,149 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
+    from egorear_eval.clip import Clip
     from egorear_eval.scores import Scores
     from egorear_eval.sequence import SequenceResult
     from egorear_ros.estimators.base import Estimator
     from egorear_ros.structures import Rig
+
+ViewSet = tuple[str, ...]
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser("eval", help="compare estimates with ground truth, without ROS")
     kinds = parser.add_subparsers(dest="what", required=True)
-    dataset = kinds.add_parser("dataset", help="annotated sequence folders in Ego4View's layout")
-    dataset.add_argument("sequences", nargs="+", help="sequence folders")
+    dataset = kinds.add_parser("dataset", help="annotated sequences in Ego4View's layout")
+    dataset.add_argument("paths", nargs="+", help="roots of data sets, sequence folders, or folders of these")
+    dataset.add_argument("--split", default="test", help="of a data set's root (default: test)")
     dataset.add_argument("--calib", default="ego4view_syn", help="rig calibration, name or path")
-    dataset.add_argument("--method", default="egorear", choices=("egorear", "egoposeformer"))
-    dataset.add_argument("--checkpoint", default="", help="weights, .safetensors or official .ckpt")
-    dataset.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
-    dataset.add_argument("--allow-untrained", action="store_true", help="run random weights")
-    dataset.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    dataset.add_argument(
+        "--views",
+        default="",
+        help="sets of views to use, each a table row: 'front_left,front_right;back_left,back_right', or 'every'",
+    )
+    add_model_arguments(dataset)
     dataset.add_argument("--every", type=int, default=1, help="use every n-th frame")
-    dataset.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for scores.csv, .json and .md")
+    dataset.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for scores and poses")
+    against = kinds.add_parser("compare", help="two runs of `eval` on the same recordings, paired")
+    against.add_argument("runs", nargs=2, type=Path, metavar="RUN", help="folders that --out wrote")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses an estimator."""
+    parser.add_argument("--method", default="egorear", choices=("egorear", "egoposeformer"))
+    parser.add_argument("--checkpoint", default="", help="weights, .safetensors or .ckpt")
+    parser.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
+    parser.add_argument("--allow-untrained", action="store_true", help="run random weights")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, print and write the tables; 1 if no frame could be compared."""
+    """Evaluate or compare, print and write the tables; 1 if no frame could be compared."""
     from rich.console import Console
 
+    console = Console()
+    return _compare(args) if args.what == "compare" else _dataset(args, console)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from egorear_eval.clip import load_clips
+    from egorear_eval.compare import compare
+    from egorear_eval.tables import compared_markdown
+
+    first, second = args.runs
+    frames, rows = compare(load_clips(first), load_clips(second))
+    sys.stdout.write(compared_markdown(str(first), str(second), frames, rows))
+    return 0
+
+
+def _dataset(args: argparse.Namespace, console: "Console") -> int:
+    from egorear_eval.clip import POSES_FILE, save_clips
+    from egorear_eval.dataset import find_sequences, view_sets
     from egorear_eval.tables import markdown, write_tables
-    from egorear_ros.estimators.factory import make_estimator
     from egorear_ros.geometry.rig_file import load_rig
 
-    console = Console()
     rig = load_rig(args.calib)
+    estimators = {views: make_view_estimator(args, rig, views) for views in view_sets(args.views, rig)}
+    results = _evaluate(args, find_sequences(args.paths, args.split), rig, estimators, console)
+    skipped = [vars(skip) for result in results for skip in result.skipped]
+    clips = {views: [result.clips[views] for result in results if len(result.clips[views])] for views in estimators}
+    first = next(iter(estimators))
+    if not clips[first]:
+        reason = f" The first of {len(skipped)}: {skipped[0]['frame']}: {skipped[0]['reason']}" if skipped else ""
+        console.print(f"No frame could be compared.{reason}")
+        return 1
+    tables = make_tables(clips)
+    model = estimators[first]
+    facts = {
+        "command": ["egorear", *sys.argv[1:]],
+        "model": model.model_id,
+        "trained": model.trained,
+        "calib": rig.source,
+        "every": args.every,
+        "skipped": skipped,
+        **reliability_facts(clips[first]),
+    }
+    write_tables(tables, facts, args.out)
+    save_clips(args.out / POSES_FILE, clips[first])
+    for title, rows in tables.items():
+        sys.stdout.write(f"\n{title}\n\n{markdown(rows)}")
+    if not model.trained:
+        console.print("The weights are random: these numbers mean nothing.")
+    if skipped:
+        console.print(f"{len(skipped)} frames were skipped; the reasons are in {args.out / 'scores.json'}.")
+    console.print(f"Written: {args.out}/scores.md, .csv, .json, {POSES_FILE}")
+    return 0
+
+
+def make_view_estimator(args: argparse.Namespace, rig: "Rig", views: ViewSet) -> "Estimator":
+    """Build the estimator that the arguments name, for a rig of which only some views are used."""
+    from egorear_ros.estimators.factory import make_estimator
+
     config = EstimatorConfig(
         method=args.method,
         checkpoint=args.checkpoint,
         legacy_syn_geometry=args.legacy_syn_geometry,
         allow_untrained=args.allow_untrained,
+        missing_views="auto" if views == rig.views else "always",
     )
-    estimator = make_estimator(config, RuntimeConfig(device=args.device), rig)
-    results = _evaluate(args, rig, estimator, console)
-    skipped = [
-        {"sequence": result.path, "frame": skip.frame, "reason": skip.reason}
-        for result in results
-        for skip in result.skipped
+    return make_estimator(config, RuntimeConfig(device=args.device), rig)
+
+
+def make_tables(clips: "dict[ViewSet, list[Clip]]") -> "dict[str, dict[str, Scores]]":
+    """Return the tables of a run: by views, and by movement for the first set of views."""
+    from egorear_eval.scores import score
+
+    first = next(iter(clips))
+    by_views = {" + ".join(views): score(some) for views, some in clips.items() if some}
+    groups = sorted({clip.group for clip in clips[first]})
+    by_movement = {group: score([clip for clip in clips[first] if clip.group == group]) for group in groups}
+    return {"By views": by_views, "By recording or motion clip": by_movement}
+
+
+def reliability_facts(clips: "list[Clip]") -> dict[str, Any]:
+    """Return the reliability of confidences as JSON values; nothing if there are none."""
+    from egorear_eval.reliability import reliability
+    from egorear_ros.estimators.confidence import GOOD_ERROR_CM
+
+    found = reliability(clips, 10.0 * GOOD_ERROR_CM)
+    if found is None:
+        return {}
+    rows = zip(found.confidence.tolist(), found.share.tolist(), found.counts.tolist(), strict=True)
+    bins = [
+        {"confidence": confidence, "share_within": share, "joints": count} for confidence, share, count in rows if count
     ]
-    rows = _rows(results)
-    if not rows:
-        first = f" The first of {len(skipped)}: {skipped[0]['frame']}: {skipped[0]['reason']}" if skipped else ""
-        console.print(f"No frame could be compared.{first}")
-        return 1
-    facts = {
-        "model": estimator.model_id,
-        "trained": estimator.trained,
-        "calib": rig.source,
-        "every": args.every,
-        "skipped": skipped,
-    }
-    write_tables(rows, facts, args.out)
-    console.print(markdown(rows))
-    if not estimator.trained:
-        console.print("The weights are random: these numbers mean nothing.")
-    if skipped:
-        console.print(f"{len(skipped)} frames were skipped; the reasons are in {args.out / 'scores.json'}.")
-    console.print(f"Written: {args.out}/scores.csv, .json, .md")
-    return 0
+    content = {"within_mm": found.good_error_mm, "expected_calibration_error": found.expected_error, "bins": bins}
+    return {"reliability": content}
 
 
 def _evaluate(
-    args: argparse.Namespace, rig: "Rig", estimator: "Estimator", console: "Console"
+    args: argparse.Namespace,
+    sequences: list[str],
+    rig: "Rig",
+    estimators: "dict[ViewSet, Estimator]",
+    console: "Console",
 ) -> "list[SequenceResult]":
     from rich.progress import Progress
 
@@ -86,25 +161,14 @@ def _evaluate(
 
     results = []
     with Progress(console=console, transient=True) as bars:
-        for path in args.sequences:
+        total = bars.add_task(f"{len(sequences)} sequences", total=len(sequences))
+        for path in sequences:
             bar = bars.add_task(path)
 
-            def show(done: int, total: int, bar: "TaskID" = bar) -> None:
-                bars.update(bar, completed=done, total=total)
+            def show(done: int, count: int, bar: "TaskID" = bar) -> None:
+                bars.update(bar, completed=done, total=count)
 
-            results.append(evaluate_sequence(path, rig, estimator, max(1, args.every), show))
+            results.append(evaluate_sequence(path, rig, estimators, max(1, args.every), show))
+            bars.remove_task(bar)
+            bars.advance(total)
     return results
-
-
-def _rows(results: "list[SequenceResult]") -> "dict[str, Scores]":
-    """Return the scores of each sequence that has any, and of all together."""
-    import numpy as np
-
-    from egorear_eval.scores import score
-
-    used = [result for result in results if result.frames]
-    rows = {result.path: score(np.array(result.predicted), np.array(result.truth)) for result in used}
-    if used:
-        predicted = np.concatenate([result.predicted for result in used])
-        rows["all"] = score(predicted, np.concatenate([result.truth for result in used]))
-    return rows

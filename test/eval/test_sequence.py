@@ -23,9 +23,11 @@ class Reader:
     """Reads a joint's place out of the image's grey value: wrong frames would give wrong poses."""
 
     model_id = "reader"
-    views = RIG.views
     trained = True
     last_timings_s: Mapping[str, float] = {}
+
+    def __init__(self, views: tuple[str, ...] = RIG.views) -> None:
+        self.views = views
 
     def warm_up(self) -> None:
         pass
@@ -59,18 +61,33 @@ def sequence(tmp_path: Path) -> Path:
     return tmp_path
 
 
+ALL = RIG.views
+FRONT = RIG.views[:2]
+
+
 def test_every_frame_meets_its_own_truth(sequence: Path) -> None:
-    result = evaluate_sequence(str(sequence), RIG, Reader())
-    assert result.frames == [str(index) for index in range(FRAMES)]
+    result = evaluate_sequence(str(sequence), RIG, {ALL: Reader()})
+    assert result.clips[ALL].frames == tuple(str(index) for index in range(FRAMES))
     assert result.skipped == []
-    np.testing.assert_allclose(np.array(result.predicted), np.array(result.truth))
+    np.testing.assert_allclose(result.clips[ALL].predicted, result.clips[ALL].truth)
+
+
+def test_each_set_of_views_sees_only_these(sequence: Path) -> None:
+    """The rear images are brighter, so that a pose made with them differs."""
+    for view in RIG.views[2:]:
+        for index in range(FRAMES):
+            path = sequence / "fisheye_rgb" / f"camera_{view}" / f"{index}.png"
+            Image.fromarray(np.full((32, 32, 3), 10 * index + 50, np.uint8)).save(path)
+    clips = evaluate_sequence(str(sequence), RIG, {ALL: Reader(), FRONT: Reader(FRONT)}).clips
+    np.testing.assert_allclose(clips[FRONT].predicted, clips[FRONT].truth)
+    np.testing.assert_allclose(clips[ALL].predicted, clips[ALL].truth + 0.25)
 
 
 def test_every_second_frame(sequence: Path) -> None:
     seen: list[tuple[int, int]] = []
-    result = evaluate_sequence(str(sequence), RIG, Reader(), 2, lambda done, total: seen.append((done, total)))
-    assert result.frames == ["0", "2", "4"]
-    np.testing.assert_allclose(np.array(result.predicted), np.array(result.truth))
+    result = evaluate_sequence(str(sequence), RIG, {ALL: Reader()}, 2, lambda done, total: seen.append((done, total)))
+    assert result.clips[ALL].frames == ("0", "2", "4")
+    np.testing.assert_allclose(result.clips[ALL].predicted, result.clips[ALL].truth)
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -78,12 +95,18 @@ def test_damaged_frames_are_named_and_left_out(sequence: Path) -> None:
     image = sequence / "fisheye_rgb" / "camera_back_left" / "2.png"
     image.write_bytes(image.read_bytes()[:60])
     (sequence / "json_smplx_gendered" / "4.json").write_text("{")
-    result = evaluate_sequence(str(sequence), RIG, Reader())
-    assert result.frames == ["0", "1", "3", "5"]
+    result = evaluate_sequence(str(sequence), RIG, {ALL: Reader()})
+    assert result.clips[ALL].frames == ("0", "1", "3", "5")
     assert [skip.frame for skip in result.skipped] == ["2", "4"]
-    np.testing.assert_allclose(np.array(result.predicted), np.array(result.truth))
+    np.testing.assert_allclose(result.clips[ALL].predicted, result.clips[ALL].truth)
+
+
+def test_sequences_of_one_movement_are_one_group(sequence: Path) -> None:
+    assert evaluate_sequence(str(sequence), RIG, {ALL: Reader()}).clips[ALL].group == str(sequence)
+    (sequence / "sequence.json").write_text(json.dumps({"motion": {"clip": "01_03.amc"}}))
+    assert evaluate_sequence(str(sequence), RIG, {ALL: Reader()}).clips[ALL].group == "01_03.amc"
 
 
 def test_folder_that_is_no_sequence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="fisheye_rgb"):
-        evaluate_sequence(str(tmp_path), RIG, Reader())
+        evaluate_sequence(str(tmp_path), RIG, {ALL: Reader()})
