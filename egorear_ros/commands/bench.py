@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
-    parser = subparsers.add_parser("bench", help="measure transport, lag, the model and the synthetic wearer")
+    parser = subparsers.add_parser(
+        "bench", help="measure transport, lag, the model, the synthetic wearer and data sets"
+    )
     parser.add_argument(
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|model|wearer",
+        metavar="transport|lag|model|wearer|synth",
         help="which benchmarks; all of them by default",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
+    parser.add_argument(
+        "--frames", type=int, default=300, help="of the run in which synth watches memory (default: 300; long: 10000)"
+    )
     parser.add_argument("--calib", default="ego4view_syn", help="rig calibration, name or path")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for frames, logs and bench.json")
     parser.add_argument("--page", type=Path, help="Markdown page whose benchmark blocks are replaced")
@@ -39,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     for name in args.what or list(BENCHMARKS):
         title, measure = BENCHMARKS[name]
         console.print(f"[bold]{name}[/bold]: {title} …")
-        command = f"egorear bench {name}" + (f" --duration {args.duration:g}" if name in ("transport", "lag") else "")
+        command = f"egorear bench {name}{_options(name, args)}"
         report = Report(name, title, command, describe_machine(), measure(args))
         _print(console, report)
         reports.append(report)
@@ -51,6 +56,13 @@ def run(args: argparse.Namespace) -> int:
     for quantity in missed:
         console.print(f"[red]target missed:[/red] {quantity}")
     return 1 if missed else 0
+
+
+def _options(name: str, args: argparse.Namespace) -> str:
+    """Return the options that decide what a benchmark measures."""
+    if name in ("transport", "lag"):
+        return f" --duration {args.duration:g}"
+    return f" --frames {args.frames}" if name == "synth" else ""
 
 
 def _name(text: str) -> str:
@@ -95,9 +107,16 @@ def _wearer(args: argparse.Namespace) -> list[Row]:
     return measure_wearer(args.calib)
 
 
+def _synth(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.synth import measure_synth
+
+    return measure_synth(args.calib, args.frames)
+
+
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "transport": ("four 872x872 JPEG streams at 30 Hz, no estimator", _transport),
     "lag": ("a model slower than the stream", _lag),
     "model": ("one frameset of the four-view model", _model),
     "wearer": ("the synthetic wearer, four views", _wearer),
+    "synth": ("sequences of a data set, files written", _synth),
 }

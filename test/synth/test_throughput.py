@@ -1,0 +1,38 @@
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from egorear_synth.throughput import Memory, measure_memory, measure_rate
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_real_workers_make_and_clean_up(scratch: Path) -> None:
+    rate = measure_rate("ego4view_syn", 32, 1, workers=2, frames=12)
+    assert 0 < rate.framesets_per_s < 1000
+    # Two processes cannot use more than two cores' time.
+    assert 0 < rate.processor_s * rate.framesets_per_s < 2.5
+    assert not list(scratch.iterdir())
+    assert not multiprocessing.active_children()
+
+
+def test_too_few_frames_are_named(scratch: Path) -> None:
+    with pytest.raises(ValueError, match="3 frames are too few to measure 1 workers; expected 12 or more"):
+        measure_rate("ego4view_syn", 32, 1, workers=1, frames=3)
+
+
+def test_memory_is_watched_over_several_sequences(scratch: Path) -> None:
+    memory = measure_memory("ego4view_syn", 32, 1, frames=12)
+    assert len(memory.resident_mb) == 3
+    assert 30 < memory.peak_mb < 2000
+    assert not list(scratch.iterdir())
+
+
+def test_growth_is_that_of_the_last_third() -> None:
+    assert Memory([1.0, 50.0, 100.0, 100.0, 101.0, 105.0]).growth_mb == pytest.approx(3.0)
+    assert Memory([100.0] * 9).growth_mb == 0.0
