@@ -205,7 +205,9 @@ class McapFile:
             read, begin, end = self._region(block, sparse)
             for record in walk(read, begin, end, CHUNK_HEAD_SIZE if head is None else MESSAGE_SIZE + head):
                 if record.end > end:
-                    raise Broken(f"is cut off after {self._size} bytes, in the middle of a chunk")
+                    if block.end > self._size:
+                        return  # the file is cut off, which is noted where its end is met
+                    raise Broken(f"has a damaged chunk at byte {block.begin}")
                 if record.op != MESSAGE:
                     self._learn(read, record)
                     continue

@@ -21,7 +21,9 @@ class SqliteFile:
         self.path = path
         self.problems: list[str] = []
         self.metadata = ""
-        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?{_mode(path)}", uri=True)
+        self._connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{_mode(path)}", uri=True, check_same_thread=False
+        )
         # Lets a file that was cut off be opened: its header promises more pages than there are.
         list(self._rows("PRAGMA writable_schema=ON"))
         self._topics = self._read_topics()

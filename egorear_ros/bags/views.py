@@ -12,7 +12,7 @@ from egorear_ros.geometry.ego4view import VIEWS
 from egorear_ros.names import TRUTH_TOPIC, camera_info_topic, image_topic, raw_image_topic
 from egorear_ros.structures import Rig
 
-_IMAGE_ENDS = (f"/{image_topic('')}".removeprefix("/"), f"/{raw_image_topic('')}".removeprefix("/"))
+_IMAGE_ENDS = (image_topic(""), raw_image_topic(""))
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def rig_topics(topics: Sequence[Topic], namespace: str | None, views: Sequence[s
 def split_image_topic(name: str) -> tuple[str, str] | None:
     """Return (namespace, view) of a topic that is named as camera images are; None for others."""
     for end in _IMAGE_ENDS:
-        if name.endswith(f"/{end}"):
-            namespace, _, view = name.removesuffix(f"/{end}").rpartition("/")
+        if name.endswith(end):
+            namespace, _, view = name.removesuffix(end).rpartition("/")
             return (namespace, view) if view else None
     return None
 

@@ -4,9 +4,8 @@ import importlib
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
@@ -14,6 +13,8 @@ from rclpy.client import Client
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock as ClockMsg
 
+from egorear_ros.bags.bag import Bag, open_bag
+from egorear_ros.bags.base import BagError, Topic
 from egorear_ros.bridge.diagnostics import Health, Level
 from egorear_ros.bridge.handover import Handover
 from egorear_ros.bridge.node import EgorearNode
@@ -21,15 +22,10 @@ from egorear_ros.bridge.process import run_node
 from egorear_ros.bridge.qos import results_qos
 from egorear_ros.bridge.stamps import time_from_ns
 from egorear_ros.config import ConfigError, PlayerConfig
-
-if TYPE_CHECKING:
-    from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader
+from egorear_ros.names import TRUTH_TOPIC, camera_info_topic, image_topic, raw_image_topic
 
 CLOCK_PERIOD_NS = 10_000_000
 """Time goes on at least this often, also where the recording has gaps."""
-
-CAMERA_TOPICS = ("image_raw/compressed", "image_raw", "camera_info")
 
 LISTENERS_S = 5.0
 """How long to wait for somebody to listen before the first message, which would be lost otherwise."""
@@ -41,15 +37,12 @@ LAST_WORDS_S = 1.0
 """Between the last message and the end of the process."""
 
 
-class BagError(RuntimeError):
-    """A recording cannot be played: names the file, what is wrong with it and what to do."""
-
-
 class PlayerNode(EgorearNode[PlayerConfig]):
     """Publish the messages of a recording on their topics, and `/clock`.
 
     Messages are not decoded, so their types need only exist here. Publishers are reliable, so that
     every subscriber can listen. Transforms in the recording are not played: the rig's come from `calib`.
+    A broken recording is played up to the break.
 
     Args:
         handover: not used; recorded images are messages already.
@@ -59,7 +52,7 @@ class PlayerNode(EgorearNode[PlayerConfig]):
     def __init__(self, handover: Handover | None = None, **kwargs: Any) -> None:
         super().__init__("player", PlayerConfig(), handover=None, **kwargs)
         self._thread: Thread | None = None
-        self._reader: Reader | None = None
+        self._bag: Bag | None = None
         self._state_text = "ready"
         self._published = 0
 
@@ -67,16 +60,24 @@ class PlayerNode(EgorearNode[PlayerConfig]):
         """Open the recording and create its publishers."""
         if self.get_parameter("use_sim_time").value:
             raise ConfigError("use_sim_time is true, but this node makes the simulated time. Set it to false here.")
-        self._reader = reader = _open(self.config.bag)
-        self._connections = self._choose(reader)
-        self._publishers_by_topic = self._make_publishers()
+        if not self.config.bag:
+            raise ConfigError("bag is empty; expected the folder of a rosbag2, or an .mcap or .db3 file.")
+        self._bag = bag = open_bag(self.config.bag)
+        self._publishers_by_topic = self._make_publishers(self._choose(bag))
+        begin_ns = bag.start_ns(self._publishers_by_topic)
+        self._told: set[str] = set()
+        self._tell_problems(bag)
+        if begin_ns is None:
+            topics = ", ".join(self._publishers_by_topic) or "topics that can be played here"
+            raise BagError(" ".join([f"{self.config.bag} has no message on {topics}.", *bag.problems]))
+        self._begin_ns = begin_ns
         self._clock_publisher = self.make_publisher(ClockMsg, "/clock", results_qos())
         self._published = 0
 
     def activate(self) -> None:
         """Begin to play."""
         self._stop = Event()
-        self._thread = Thread(target=self._run, args=(self._reader,), name="player", daemon=True)
+        self._thread = Thread(target=self._run, args=(self._bag,), name="player", daemon=True)
         self._thread.start()
 
     def deactivate(self) -> None:
@@ -88,59 +89,66 @@ class PlayerNode(EgorearNode[PlayerConfig]):
 
     def cleanup(self) -> None:
         """Close the recording."""
-        if self._reader is not None and self._reader.is_open:
-            self._reader.close()
-        self._reader = None
+        if self._bag is not None:
+            self._bag.close()
+        self._bag = None
 
     def health(self) -> Iterable[Health]:
         """Report the progress."""
         level = Level.ERROR if self._state_text.startswith("cannot") else Level.OK
         yield Health("recording", level, self._state_text, {"bag": self.config.bag, "published": self._published})
 
-    def _choose(self, reader: "Reader") -> "list[Connection]":
+    def _choose(self, bag: Bag) -> list[Topic]:
         """Return what to play: the cameras' topics and the ground truth, or all."""
-        connections = reader.connections
+        topics = list(bag.topics)
         if not self.config.all_topics:
-            topics = [f"{view}/{kind}" for view in self.rig.views for kind in CAMERA_TOPICS]
-            names = {self.resolve_topic_name(topic) for topic in [*topics, "ground_truth/body_pose"]}
-            connections = [one for one in connections if one.topic in names]
-        if not connections:
-            found = ", ".join(sorted({one.topic for one in reader.connections})) or "no topics"
+            kinds = (image_topic, raw_image_topic, camera_info_topic)
+            wanted = [TRUTH_TOPIC, *(kind(view) for view in self.rig.views for kind in kinds)]
+            names = {self.resolve_topic_name(name) for name in wanted}
+            topics = [topic for topic in topics if topic.name in names]
+        if not topics:
+            if not bag.topics and bag.problems:
+                raise BagError(f"{self.config.bag} cannot be read: {' '.join(bag.problems)}")
+            found = ", ".join(topic.name for topic in bag.topics) or "no topics"
             raise BagError(
                 f"{self.config.bag} has no topic of the views {', '.join(self.rig.views)} in the namespace "
                 f"{self.get_namespace()!r}; it has: {found}. "
                 "Give the recording's namespace and calib, or set all_topics."
             )
-        return connections
+        return topics
 
-    def _make_publishers(self) -> dict[str, Publisher]:
+    def _tell_problems(self, bag: Bag) -> None:
+        """Log what is wrong with the recording, as far as it has been met, once."""
+        for problem in bag.problems:
+            if problem not in self._told:
+                self.get_logger().warning(problem)
+        self._told.update(bag.problems)
+
+    def _make_publishers(self, topics: list[Topic]) -> dict[str, Publisher]:
         publishers = {}
-        for connection in list(self._connections):
+        for topic in topics:
             try:
-                kind = _message_class(connection.msgtype)
-            except (ImportError, AttributeError):
-                text = f"{connection.topic} is not played: {connection.msgtype} is not installed here"
-                self.get_logger().warning(text)
-                self._connections.remove(connection)
+                kind = _message_class(topic.type)
+            except (ImportError, AttributeError, ValueError):
+                self.get_logger().warning(f"{topic.name} is not played: {topic.type} is not installed here")
                 continue
-            publishers[connection.topic] = self.make_publisher(kind, connection.topic, results_qos())
+            publishers[topic.name] = self.make_publisher(kind, topic.name, results_qos())
         return publishers
 
-    def _run(self, reader: "Reader") -> None:
-        from rosbags.rosbag2 import ReaderError
-
+    def _run(self, bag: Bag) -> None:
         try:
-            self._await_nodes(reader.start_time)
-            self._await_listeners(reader.start_time)
+            self._await_nodes(self._begin_ns)
+            self._await_listeners(self._begin_ns)
             while not self._stop.is_set():
-                self._play_once(reader)
+                self._play_once(bag)
                 if not self.config.loop:
                     break
-        except (ReaderError, OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             self._state_text = f"cannot read on: {error}"
             self.get_logger().error(f"{self.config.bag}: {self._state_text} {self._published} messages were played.")
         if self._stop.is_set():
             return
+        self._tell_problems(bag)
         self.get_logger().info(f"the recording is over, {self._published} messages")
         self._state_text = "over"
         self._stop.wait(LAST_WORDS_S)
@@ -180,11 +188,12 @@ class PlayerNode(EgorearNode[PlayerConfig]):
             if self._stop.wait(0.05):
                 return
 
-    def _play_once(self, reader: "Reader") -> None:
+    def _play_once(self, bag: Bag) -> None:
         self._state_text = "playing"
-        begin_ns, begin_s = reader.start_time, time.monotonic()
+        begin_ns, begin_s = self._begin_ns, time.monotonic()
         clock_ns = begin_ns
-        for connection, stamp_ns, data in reader.messages(self._connections):
+        for message in bag.messages(self._publishers_by_topic):
+            stamp_ns = message.log_ns
             while clock_ns + CLOCK_PERIOD_NS < stamp_ns:
                 clock_ns += CLOCK_PERIOD_NS
                 if not self._sleep_until(clock_ns - begin_ns, begin_s):
@@ -196,7 +205,7 @@ class PlayerNode(EgorearNode[PlayerConfig]):
                 clock_ns = stamp_ns
                 self._tick(clock_ns)
             if self.enabled:
-                self._publishers_by_topic[connection.topic].publish(bytes(data))
+                self._publishers_by_topic[message.topic.name].publish(message.data)
                 self._published += 1
 
     def _sleep_until(self, elapsed_ns: int, begin_s: float) -> bool:
@@ -206,24 +215,6 @@ class PlayerNode(EgorearNode[PlayerConfig]):
 
     def _tick(self, clock_ns: int) -> None:
         self._clock_publisher.publish(ClockMsg(clock=time_from_ns(clock_ns)))
-
-
-def _open(bag: str) -> "Reader":
-    if not bag:
-        raise ConfigError("bag is empty; expected the folder of a rosbag2, or an .mcap or .db3 file.")
-    try:
-        from rosbags.rosbag2 import Reader, ReaderError
-    except ImportError:
-        raise BagError("the package rosbags is missing. Run `pip install rosbags`, or use ros2 bag play.") from None
-    path = Path(bag).expanduser()
-    if not path.exists():
-        raise BagError(f"there is no recording {path.absolute()}.")
-    try:
-        reader = Reader(path)
-        reader.open()
-    except (ReaderError, OSError, ValueError) as error:
-        raise BagError(f"{path} cannot be read as a rosbag2 recording: {error}") from None
-    return reader
 
 
 def _message_class(name: str) -> type:

@@ -163,12 +163,24 @@ def test_a_recording_that_was_cut_off_is_named(graph: Graph, tmp_path: Path) -> 
     bag = write_bag(tmp_path / "bag", [f"{graph.namespace}/front_left/image_raw/compressed"])
     file = next(bag.glob("*.mcap"))
     file.write_bytes(file.read_bytes()[:1000])
-    assert f"{bag} cannot be read" in failure(graph, make(graph, bag))
+    text = failure(graph, make(graph, bag))
+    assert f"{bag} has no message" in text and "bag.mcap is cut off after 1000 bytes" in text
+
+
+def test_a_recording_that_was_cut_off_is_played_up_to_the_break(graph: Graph, tmp_path: Path) -> None:
+    topic = f"{graph.namespace}/front_left/image_raw/compressed"
+    bag = write_bag(tmp_path / "bag", [topic], count=20)
+    file = next(bag.glob("*.mcap"))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    images = listen(graph)
+    node = make(graph, bag, rate=10.0)
+    graph.until(lambda: node.finished, "the end")
+    assert 3 < len(images) < 20 and bytes(images[0].data) == rig_data.jpeg()
 
 
 def test_an_empty_folder_is_no_recording(graph: Graph, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert f"{tmp_path / 'empty'} cannot be read" in failure(graph, make(graph, tmp_path / "empty"))
+    assert f"{tmp_path / 'empty'} is no recording" in failure(graph, make(graph, tmp_path / "empty"))
 
 
 def test_a_recording_of_other_topics_says_what_it_has(graph: Graph, tmp_path: Path) -> None:
