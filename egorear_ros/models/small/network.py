@@ -15,6 +15,7 @@ share all weights and are told apart by their rays, the same weights serve any s
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from egorear_ros.heatmap import Peaks
@@ -83,6 +84,11 @@ class EgoRearSmall(nn.Module):
         """
         check_inputs(self.size, images, T_camera_device, view_mask)
         features = encode_views(self.encoder, images, view_mask).features
+        # The encoder is nearly all of the work; places and rays need more digits than bfloat16 has.
+        with torch.autocast(images.device.type, enabled=False):
+            return self._estimate(features.float(), T_camera_device, view_mask)
+
+    def _estimate(self, features: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None) -> SmallOutput:
         heatmaps = mask_views(self.head(features.flatten(0, 1)).unflatten(0, features.shape[:2]), view_mask)
         peaks = precise_peaks(heatmaps)
         tokens = self.refiner.tokens(features, peaks, self.rays, T_camera_device)
