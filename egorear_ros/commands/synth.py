@@ -48,6 +48,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add("--clip-rate", type=float, default=120.0, metavar="HZ", help="of AMC clips, which do not say (default: 120)")
     add("--split", type=_split, default=(80.0, 10.0, 10.0), metavar="80/10/10", help="train, validation, test, percent")
     add("--workers", type=int, default=1, help="processes, at most one per core (default: 1)")
+    add("--ray", default="", metavar="ADDRESS", help="make them on a Ray cluster; local: one on this machine")
     add("--shard", type=_shard, default=(1, 1), metavar="I/N", help="make every N-th sequence, from the I-th")
 
 
@@ -69,7 +70,7 @@ def _generate(args: argparse.Namespace) -> int:
     if not args.rig or args.out is None:
         raise SynthError("--rig and --out are needed, for example: egorear synth --rig ego4view_syn --out data.")
     with ProgressBar(args.out) as progress:
-        generate(_settings(args), args.out, args.sequences, progress, args.workers, Shard(*args.shard))
+        generate(_settings(args), args.out, args.sequences, progress, args.workers, Shard(*args.shard), args.ray)
     return 0
 
 

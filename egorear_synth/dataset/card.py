@@ -20,8 +20,9 @@ def write_card(root: Path) -> None:
     """Write card, split files and contact sheets of all finished sequences.
 
     Raises:
-        SynthError: a sequence's file is damaged, or the disk is full.
+        SynthError: the folder is no data set, a sequence's file is damaged, or the disk is full.
     """
+    settings = read_settings(root)
     folders: list[Path] = []
     # Other machines may finish sequences meanwhile; the last to look has seen everything.
     while True:
@@ -34,7 +35,7 @@ def write_card(root: Path) -> None:
         for split in SPLITS:
             chosen = [folder for folder, known in zip(folders, sequences, strict=True) if known["split"] == split]
             write_sheet(root, split, chosen)
-        write_whole(root / CARD_FILE, dump_json(make_card(read_settings(root), sequences), indent=1).encode())
+        write_whole(root / CARD_FILE, dump_json(make_card(settings, sequences), indent=1).encode())
 
 
 def make_card(settings: Mapping[str, Any], sequences: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

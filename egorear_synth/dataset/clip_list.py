@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from egorear_synth.body import build_names, make_body
 from egorear_synth.clips.clip import Clip, ClipError
 from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.settings import SPLITS
+from egorear_synth.person import make_person
 
 SUFFIXES = (".amc", ".bvh")
 SUBJECT_TOLERANCE = 0.1
@@ -77,7 +77,7 @@ def check_clips(motion: str, clip_rate_hz: float, tell: Callable[[int, int], Non
         SynthError: no clips, or some cannot be used; names them.
     """
     found = find_clips(motion)
-    body = make_body(np.full(len(build_names()), 1.0 / len(build_names())))
+    body = make_person(np.random.default_rng(0)).body
     clips, errors = [], []
     for done, (name, path) in enumerate(found, 1):
         try:

@@ -17,6 +17,7 @@ from egorear_synth.dataset.clip_list import ClipFile, check_clips, split_clips
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import SplitFiles
 from egorear_synth.dataset.plan import SequencePlan, plan_sequences
+from egorear_synth.dataset.ray_workers import RayWorkers
 from egorear_synth.dataset.settings import SETTINGS_FILE, SPLITS, Settings, check_same, fingerprint, read_settings
 from egorear_synth.dataset.workers import Job, Workers
 from egorear_synth.dataset.writer import PARTS, dump_json, naming_disk_errors, write_whole
@@ -65,7 +66,13 @@ WHOLE = Shard()
 
 
 def generate(
-    settings: Settings, root: Path, count: int, progress: Progress, workers: int = 1, shard: Shard = WHOLE
+    settings: Settings,
+    root: Path,
+    count: int,
+    progress: Progress,
+    workers: int = 1,
+    shard: Shard = WHOLE,
+    ray_address: str = "",
 ) -> None:
     """Generate what is missing of a data set's first `count` sequences.
 
@@ -78,6 +85,7 @@ def generate(
         progress: is told how far it is.
         workers: number of processes.
         shard: which part of the sequences is made here.
+        ray_address: of a Ray cluster that makes them instead of processes here.
 
     Raises:
         SynthError: settings, clips or folder cannot be used, the disk is full, or a worker died.
@@ -101,7 +109,8 @@ def generate(
         progress.begin(missing, len(own) - len(missing), settings.frames)
         try:
             if missing:
-                with Workers(Job(settings, root / RIG_FILE, root), min(workers, len(missing))) as pool:
+                job = Job(settings, root / RIG_FILE, root)
+                with RayWorkers(job, ray_address) if ray_address else Workers(job, min(workers, len(missing))) as pool:
                     for plan in pool.make(missing, progress.frame):
                         splits.update()
                         progress.sequence(plan)
