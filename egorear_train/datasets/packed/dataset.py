@@ -127,12 +127,12 @@ def read_card(storage: Storage) -> Card:
         DatasetError: there is none, because the pack is not finished; or it is damaged.
     """
     try:
-        path = storage.path(CARD)
+        text = storage.read_card()
     except DatasetError as error:
         raise DatasetError(
             f"{storage.where} is no finished pack: {error} If `egorear data pack` was stopped, run it again."
         ) from error
-    return parse_card(path.read_bytes(), f"{storage.where}/{CARD}")
+    return parse_card(text, f"{storage.where}/{CARD}")
 
 
 def windowed_order(shard_of_frame: NDArray[np.int64], window: int, random: np.random.Generator) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from egorear_train.datasets.errors import DatasetError
+from egorear_train.datasets.packed.card import CARD
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "egorear_ros" / "packs"
 
@@ -19,6 +20,13 @@ class Storage(Protocol):
     """The files of a pack."""
 
     where: str
+
+    def read_card(self) -> bytes:
+        """Return the pack's card, before anything else is asked for.
+
+        Raises:
+            DatasetError: there is none.
+        """
 
     def path(self, file: str, size: int | None = None) -> Path:
         """Return where a file lies on this machine.
@@ -40,6 +48,10 @@ class LocalStorage:
         self.where = str(folder)
         self._folder = folder
 
+    def read_card(self) -> bytes:
+        """Return the pack's card; see `Storage`."""
+        return self.path(CARD).read_bytes()
+
     def path(self, file: str, size: int | None = None) -> Path:
         """Return where a file lies; see `Storage`."""
         path = self._folder / file
@@ -50,7 +62,8 @@ class LocalStorage:
 class RemoteStorage:
     """A pack in object storage, with the files that were used on this machine.
 
-    Several processes may share a cache: each file is fetched once and appears whole.
+    Several processes may share a cache: each file is fetched once and appears whole. Every pack has
+    a folder there that is named by its card, so that a pack that was uploaded anew is fetched anew.
     """
 
     def __init__(self, url: str, cache: Path | None = None, cache_gb: float | None = None) -> None:
@@ -67,7 +80,7 @@ class RemoteStorage:
         from fsspec.core import url_to_fs
 
         self.where = url.rstrip("/")
-        self._cache = (cache or CACHE) / hashlib.sha256(self.where.encode()).hexdigest()[:16]
+        self._cache = cache or CACHE
         self._limit = None if cache_gb is None else int(cache_gb * 1e9)
         try:
             self._files, self._root = url_to_fs(self.where)
@@ -84,6 +97,15 @@ class RemoteStorage:
         self.__dict__.update(state)
         self._files, self._root = url_to_fs(self.where)
 
+    def read_card(self) -> bytes:
+        """Return the pack's card, always fetched; see `Storage`."""
+        try:
+            card: bytes = self._files.cat_file(f"{self._root}/{CARD}")
+        except OSError as error:
+            raise DatasetError(f"{self.where}/{CARD} cannot be fetched: {error}.") from error
+        self._cache /= hashlib.sha256(self.where.encode() + card).hexdigest()[:16]
+        return card
+
     def path(self, file: str, size: int | None = None) -> Path:
         """Return where a file lies, fetching it at first; see `Storage`."""
         path = self._cache / file
@@ -91,7 +113,11 @@ class RemoteStorage:
             os.utime(path)  # the oldest are removed first
         except FileNotFoundError:
             self._fetch(file, path)
-        _check_size(path, size, f"Remove {self._cache} if it is old; else upload the pack again.")
+        try:
+            _check_size(path, size, "Upload the pack again.")
+        except DatasetError:
+            path.unlink(missing_ok=True)
+            raise
         return path
 
     def _fetch(self, file: str, path: Path) -> None:
