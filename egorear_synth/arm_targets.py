@@ -5,7 +5,7 @@ import numpy as np
 from egorear_ros.structures import FloatArray
 from egorear_synth.articulation import raised_arm
 from egorear_synth.body import Body
-from egorear_synth.joint_limits import INDEX, NAMES, SIDES, angles_from_shares, shares_from_angles
+from egorear_synth.joint_limits import INDEX, SIDES, angles_from_shares, shares_from_angles
 from egorear_synth.rotations import rotmat_about
 
 FREE_SHARE = 0.5
@@ -15,6 +15,8 @@ TRIALS = 60
 """Random arms of which the hand nearest to its target is taken."""
 
 _NEAR_M = 0.04
+_SHOULDER_AND_ELBOW = ("clavicle_raise", "shoulder_raise", "shoulder_plane", "shoulder_twist_in", "elbow_flex")
+_ARM_BONES = ("clavicle", "upperarm", "lowerarm", "hand", "middle_01")
 
 TARGETS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "helmet_top": ("head", (0.0, 0.03, 0.16)),
@@ -92,8 +94,8 @@ def hand_positions(body: Body, side: str, angles: FloatArray, T_chest: FloatArra
         T_chest: (T, 4, 4) of the chest's bone from rest.
     """
     mirror, end = (1.0 if side == "left" else -1.0), side[0]
-    get = {name: angles[:, INDEX[f"{side}_{name}"]] for name in ("clavicle_raise", "shoulder_raise", "shoulder_plane", "shoulder_twist_in", "elbow_flex")}  # fmt: skip
-    head = {name: body.bone_heads[body.bone(f"{name}_{end}")] for name in ("clavicle", "upperarm", "lowerarm", "hand", "middle_01")}  # fmt: skip
+    get = {name: angles[:, INDEX[f"{side}_{name}"]] for name in _SHOULDER_AND_ELBOW}
+    head = {name: body.bone_heads[body.bone(f"{name}_{end}")] for name in _ARM_BONES}
     lifted = rotmat_about("x", mirror * get["clavicle_raise"]) @ (head["upperarm"] - head["clavicle"])
     upper = raised_arm(mirror, get["shoulder_raise"], get["shoulder_plane"], get["shoulder_twist_in"])
     fore = upper @ rotmat_about("y", -get["elbow_flex"])

@@ -4,22 +4,20 @@ import numpy as np
 
 from egorear_ros.structures import FloatArray
 from egorear_synth.articulation import hinge_angles
-from egorear_synth.body import Body
 from egorear_synth.figure import Limbs
 from egorear_synth.joint_limits import INDEX
 from egorear_synth.rotations import rotmat_about
 
 
 def place_foot(
-    body: Body, limbs: Limbs, angles: FloatArray, root: FloatArray, height: FloatArray, side: str, foot: FloatArray
+    limbs: Limbs, angles: FloatArray, root: FloatArray, height: FloatArray, side: str, foot: FloatArray
 ) -> None:
     """Set the leg's joint angles so that a foot is where it should be.
 
     A foot out of reach is pointed at, with the leg straight: it will not touch the floor.
 
     Args:
-        body: whose.
-        limbs: its measures.
+        limbs: whose.
         angles: (K, D) rad; the leg's own are overwritten.
         root: (K, 3, 3) rotations of the pelvis, facing x.
         height: (K,) of the middle between the hips over the floor, m.

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from egorear_ros.structures import FloatArray
 from egorear_synth.body import Body
 from egorear_synth.figure import Limbs
-from egorear_synth.joint_limits import INDEX, LIMITS_DEG, NAMES, SIDES
+from egorear_synth.joint_limits import INDEX, NAMES, SIDES
 from egorear_synth.leg_placement import place_foot
 from egorear_synth.rotations import rotmat_about
 
@@ -74,11 +75,20 @@ class Draw:
         """Return (K, 3, 3) rotations of the pelvis."""
         return root_rotations(self.root)
 
-    def foot(self, side: str, height: FloatArray, x: FloatArray, y: FloatArray, heading: FloatArray, pitch: FloatArray) -> None:  # fmt: skip
+    def foot(
+        self, side: str, height: FloatArray, x: FloatArray, y: FloatArray, heading: FloatArray, pitch: FloatArray
+    ) -> None:
         """Stand a foot on the floor; y and heading count outwards."""
         mirror = 1.0 if side == "left" else -1.0
         place = np.stack([x, mirror * y, mirror * heading, pitch], axis=1)
-        place_foot(self.body, self.limbs, self.angles, self.pelvis(), height, side, place)
+        place_foot(self.limbs, self.angles, self.pelvis(), height, side, place)
+
+    def take_leg(self, side: str, poses: NDArray[np.bool_], angles: FloatArray) -> None:
+        """Replace a leg's angles in some poses (K,) by those of (K, D)."""
+        for joint in ("hip", "knee", "ankle"):
+            for name, index in INDEX.items():
+                if name.startswith(f"{side}_{joint}"):
+                    self.angles[:, index] = np.where(poses, angles[:, index], self.angles[:, index])
 
     def side_apart(self, widest: float) -> FloatArray:
         """Return (K,) how far a foot is beside the middle, m: from under the hip outwards."""
@@ -132,7 +142,8 @@ def crouch(draw: Draw) -> None:
     for side in SIDES:
         # The deeper, the more the heels are up and the feet ahead of the hips.
         deep = np.clip((0.85 - heights / draw.limbs.leg) / 0.5, 0, 1)
-        draw.foot(side, heights, draw.between(-0.05, 0.25), draw.side_apart(0.25), draw.uniform(0, 35), deep * draw.uniform(0, 60))  # fmt: skip
+        ahead, pitch = draw.between(-0.05, 0.25), deep * draw.uniform(0, 60)
+        draw.foot(side, heights, ahead, draw.side_apart(0.25), draw.uniform(0, 35), pitch)
     _trunk(draw, (-5, 45))
 
 
@@ -153,14 +164,14 @@ def one_leg(draw: Draw) -> None:
     """On one foot, the other leg anywhere: kicking, climbing, balancing."""
     draw.tilt((-10, 25), (-12, 12))
     heights = draw.limbs.leg * draw.between(0.85, 0.99) + draw.limbs.ankle_height
-    draw.set(hip_flex=(-20, 100), hip_abduct=(-5, 40), hip_turn_out=(-20, 30), knee_flex=(5, 120), ankle_raise=(-40, 10))  # fmt: skip
+    draw.set(hip_flex=(-20, 100), hip_abduct=(-5, 40), hip_turn_out=(-20, 30))
+    draw.set(knee_flex=(5, 120), ankle_raise=(-40, 10))
     free = draw.angles.copy()
     standing_left = draw.between(0, 1) < 0.5
     for side in SIDES:
-        draw.foot(side, heights, draw.between(-0.06, 0.06), 0.5 * draw.limbs.hip_width * draw.between(0.1, 0.8), draw.uniform(-5, 20), np.zeros(draw.count))  # fmt: skip
-        lifted = ~standing_left if side == "left" else standing_left
-        leg = [index for name, index in INDEX.items() if name.startswith(side) and name.split("_")[1] in ("hip", "knee", "ankle")]  # fmt: skip
-        draw.angles[np.ix_(lifted, leg)] = free[np.ix_(lifted, leg)]
+        under = 0.5 * draw.limbs.hip_width * draw.between(0.1, 0.8)
+        draw.foot(side, heights, draw.between(-0.06, 0.06), under, draw.uniform(-5, 20), np.zeros(draw.count))
+        draw.take_leg(side, ~standing_left if side == "left" else standing_left, free)
     _trunk(draw, (-15, 40))
 
 
@@ -170,7 +181,8 @@ def chair(draw: Draw) -> None:
     heights = draw.limbs.leg * draw.between(0.5, 0.75)
     for side in SIDES:
         heel_up = draw.uniform(0, 40) * (draw.between(0, 1) < 0.3)
-        draw.foot(side, heights, draw.between(0.2, 0.68) * draw.limbs.leg / 0.8, draw.side_apart(0.25), draw.uniform(-8, 35), heel_up)  # fmt: skip
+        ahead = draw.between(0.2, 0.68) * draw.limbs.leg / 0.8
+        draw.foot(side, heights, ahead, draw.side_apart(0.25), draw.uniform(-8, 35), heel_up)
     _trunk(draw, (-5, 50))
 
 
@@ -205,10 +217,9 @@ def half_kneel(draw: Draw) -> None:
         _rest_shank(draw, side, ahead)
     kneeling = draw.angles.copy()
     for side in SIDES:
-        draw.foot(side, heights, draw.between(0.25, 0.6) * draw.limbs.leg / 0.8, draw.side_apart(0.15), draw.uniform(-5, 25), np.zeros(draw.count))  # fmt: skip
-        down = left_down if side == "left" else ~left_down
-        leg = [index for name, index in INDEX.items() if name.startswith(side)]
-        draw.angles[np.ix_(down, leg)] = kneeling[np.ix_(down, leg)]
+        in_front = draw.between(0.25, 0.6) * draw.limbs.leg / 0.8
+        draw.foot(side, heights, in_front, draw.side_apart(0.15), draw.uniform(-5, 25), np.zeros(draw.count))
+        draw.take_leg(side, left_down if side == "left" else ~left_down, kneeling)
     _trunk(draw, (-10, 45))
 
 
@@ -228,7 +239,8 @@ def crawl(draw: Draw) -> None:
 def _prop(draw: Draw, spread_deg: float) -> None:
     """Arms that stand on the floor under a body that faces it."""
     upright = draw.root[:, ROOT["pitch"]] + draw.angles[:, INDEX["trunk_bend_forward"]]
-    draw.set(shoulder_plane=(65, 105), elbow_flex=(0, 45), palm_turn_in=(0, 70), wrist_flex=(-70, -40), finger_curl=(0, 40), shoulder_twist_in=(-15, 30))  # fmt: skip
+    draw.set(shoulder_plane=(65, 105), shoulder_twist_in=(-15, 30), elbow_flex=(0, 45))
+    draw.set(palm_turn_in=(0, 70), wrist_flex=(-70, -40), finger_curl=(0, 40))
     for side in SIDES:
         draw.angles[:, INDEX[f"{side}_shoulder_raise"]] = upright + draw.uniform(-spread_deg, spread_deg)
 
@@ -239,12 +251,12 @@ def sit_on_floor(draw: Draw) -> None:
     kind = draw.rng.integers(0, 3, draw.count)
     out = draw.angles.copy()
     choices = (
-        {"hip_flex": (55, 100), "knee_flex": (0, 40), "hip_abduct": (-2, 35), "hip_turn_out": (-10, 30), "ankle_raise": (-40, 15)},
-        {"hip_flex": (80, 119), "knee_flex": (75, 135), "hip_abduct": (-2, 30), "hip_turn_out": (-15, 25), "ankle_raise": (-40, 10)},
-        {"hip_flex": (75, 115), "knee_flex": (90, 140), "hip_abduct": (25, 44), "hip_turn_out": (25, 45), "ankle_raise": (-45, 0)},
-    )  # fmt: skip
+        {"hip_flex": (55, 100), "hip_abduct": (-2, 35), "hip_turn_out": (-10, 30), "knee_flex": (0, 40)},
+        {"hip_flex": (80, 119), "hip_abduct": (-2, 30), "hip_turn_out": (-15, 25), "knee_flex": (75, 135)},
+        {"hip_flex": (75, 115), "hip_abduct": (25, 44), "hip_turn_out": (25, 45), "knee_flex": (90, 140)},
+    )
     for number, ranges in enumerate(choices):
-        draw.set(**ranges)
+        draw.set(ankle_raise=(-40, 10), **ranges)
         out[kind == number] = draw.angles[kind == number]
     draw.angles[:] = out
     _trunk(draw, (0, 50))
@@ -279,22 +291,34 @@ def lie_on_front(draw: Draw) -> None:
 
 
 _KNEES = ("left_knee", "right_knee")
+_BOTH_KNEES = (("left_knee",), ("right_knee",))
+_ARMS = ("left_hand", "right_hand", "left_forearm", "right_forearm")
+_ON_FEET = (FEET,)
 
 POSTURES: dict[str, Posture] = {
-    "stand": Posture(stand, (FEET,), ("stand", "bow", "crouch", "lunge", "one_leg", "chair")),
-    "bow": Posture(bow, (FEET,), ("stand", "bow", "crouch", "lunge", "chair")),
-    "crouch": Posture(crouch, (FEET,), ("stand", "bow", "crouch", "lunge", "half_kneel", "sit_on_floor")),
-    "lunge": Posture(lunge, (FEET,), ("stand", "lunge", "half_kneel", "one_leg")),
-    "one_leg": Posture(one_leg, (FEET,), ("stand", "one_leg", "lunge")),
-    "chair": Posture(chair, (FEET,), ("chair", "stand", "crouch", "bow")),
-    "kneel": Posture(kneel, (*((knee,) for knee in _KNEES), FEET), ("kneel", "half_kneel", "crawl", "sit_on_floor"), settles=True),
+    "stand": Posture(stand, _ON_FEET, ("stand", "bow", "crouch", "lunge", "one_leg", "chair")),
+    "bow": Posture(bow, _ON_FEET, ("stand", "bow", "crouch", "lunge", "chair")),
+    "crouch": Posture(crouch, _ON_FEET, ("stand", "bow", "crouch", "lunge", "half_kneel", "sit_on_floor")),
+    "lunge": Posture(lunge, _ON_FEET, ("stand", "lunge", "half_kneel", "one_leg")),
+    "one_leg": Posture(one_leg, _ON_FEET, ("stand", "one_leg", "lunge")),
+    "chair": Posture(chair, _ON_FEET, ("chair", "stand", "crouch", "bow")),
+    "kneel": Posture(kneel, (*_BOTH_KNEES, FEET), ("kneel", "half_kneel", "crawl", "sit_on_floor"), settles=True),
     "half_kneel": Posture(half_kneel, (_KNEES, FEET), ("half_kneel", "kneel", "lunge", "crouch", "stand")),
-    "crawl": Posture(crawl, (("left_hand", "right_hand", "left_forearm", "right_forearm"), (*_KNEES, *FEET)), ("crawl", "kneel", "lie_on_front"), arms_free=False, settles=True),
-    "sit_on_floor": Posture(sit_on_floor, (("seat",), FEET), ("sit_on_floor", "recline", "kneel", "crouch", "lie_on_side"), settles=True),
-    "recline": Posture(recline, (("seat", "back"), (*FEET, "back")), ("recline", "sit_on_floor", "lie_on_side"), settles=True),
-    "lie_on_side": Posture(lie_on_side, (("seat",), (*_KNEES, *FEET)), ("recline", "lie_on_side", "sit_on_floor"), settles=True),
-    "lie_on_front": Posture(lie_on_front, (("left_hand", "right_hand", "left_forearm", "right_forearm"), ("seat", "back", *_KNEES)), ("lie_on_front", "crawl"), arms_free=False, settles=True),
-}  # fmt: skip
+    "crawl": Posture(
+        crawl, (_ARMS, (*_KNEES, *FEET)), ("crawl", "kneel", "lie_on_front"), arms_free=False, settles=True
+    ),
+    "sit_on_floor": Posture(
+        sit_on_floor, (("seat",), FEET), ("sit_on_floor", "recline", "kneel", "crouch", "lie_on_side"), settles=True
+    ),
+    "recline": Posture(
+        recline, (("seat", "back"), (*FEET, "back")), ("recline", "sit_on_floor", "lie_on_side"), settles=True
+    ),
+    "lie_on_side": Posture(
+        lie_on_side, (("seat",), (*_KNEES, *FEET)), ("recline", "lie_on_side", "sit_on_floor"), settles=True
+    ),
+    "lie_on_front": Posture(
+        lie_on_front, (_ARMS, ("seat", "back", *_KNEES)), ("lie_on_front", "crawl"), arms_free=False, settles=True
+    ),
+}
 
 assert all(name in POSTURES for posture in POSTURES.values() for name in posture.next)
-assert all(low < high for low, high in LIMITS_DEG.values())

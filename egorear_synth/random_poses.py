@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from egorear_ros.structures import FloatArray
 from egorear_synth.arm_targets import sample_arms
@@ -181,10 +182,9 @@ class RandomPoses:
         groups = [np.concatenate([self._contacts.groups[name] for name in names]) for names in supports]
         return np.stack([heights[:, group].min(axis=1) for group in groups], axis=1) - heights.min(axis=1)[:, None]
 
-    def _supported(self, T_bones: FloatArray, supports: tuple[tuple[str, ...], ...]) -> FloatArray:
+    def _supported(self, T_bones: FloatArray, supports: tuple[tuple[str, ...], ...]) -> NDArray[np.bool_]:
         heights = self._contacts.positions(T_bones)[..., 2]
-        result: FloatArray = (self._support_heights(heights, supports) < SUPPORT_M).all(axis=1)
-        return result
+        return np.logical_and.reduce(self._support_heights(heights, supports) < SUPPORT_M, axis=1)
 
     def _free_way(self, before: Key, key: Key) -> bool:
         way = np.linspace(0.0, 1.0, WAY_SAMPLES + 2)[1:-1, None]

@@ -15,9 +15,9 @@ RIG_AHEAD_M, RIG_BEHIND_M, RIG_HALF_WIDTH_M = 0.07, 0.12, 0.09
 """Where a rig has its cameras: ahead of the nose, behind the head, to either side of the middle."""
 
 HELMET_M = 0.02
+HAND_RADIUS_M = 0.032
 
 _TRUNK = ("pelvis", "spine_01", "spine_02", "chest_low", "chest_high")
-_ARM_PAIRS = ("hand", "forearm")
 _BLOCKED = (*_TRUNK, "neck", "head_low", "head_high", "rig_front", "rig_back")
 
 
@@ -91,31 +91,40 @@ def segment_distances(p0: FloatArray, p1: FloatArray, q0: FloatArray, q1: FloatA
 def make_capsules(body: Body) -> list[Capsule]:
     """Return the capsules of a body, measured on its mesh at rest."""
     owner = body.skin_weights.argmax(axis=1)
-    capsules = _trunk(body, owner) + _head(body, owner)
-    for side in ("left", "right"):
-        end = side[0]
-        joints = {name: body.bone_heads[body.bone(f"{name}_{end}")] for name in ("upperarm", "lowerarm", "hand", "thigh", "calf", "foot")}  # fmt: skip
-        fingers = body.bone_heads[body.bone(f"middle_02_{end}")]
-        middle_arm = 0.4 * joints["upperarm"] + 0.6 * joints["lowerarm"]
-        middle_thigh = 0.45 * joints["thigh"] + 0.55 * joints["calf"]
-        shoe = body.part_vertices(f"{side}_foot")
-        wide = 0.5 * float(np.ptp(shoe[:, 1]))
-        low = np.array([0.0, shoe[:, 1].mean(), wide * 0.9])
-        heel, toe = (low + [x, 0.0, 0.0] for x in (shoe[:, 0].min() + wide, shoe[:, 0].max() - wide))
-        for name, bone, start, stop in (
-            ("upper_arm", "upperarm", joints["upperarm"], joints["lowerarm"]),
-            ("elbow", "upperarm", middle_arm, joints["lowerarm"]),
-            ("forearm", "lowerarm", joints["lowerarm"], joints["hand"]),
-            ("knee", "thigh", middle_thigh, joints["calf"]),
-            ("thigh", "thigh", joints["thigh"], joints["calf"]),
-            ("shank", "calf", joints["calf"], joints["foot"]),
-        ):
-            index = body.bone(f"{bone}_{end}")
-            capsules.append(Capsule(f"{side}_{name}", index, start, stop, _girth(body, owner, index, start, stop)))
-        hand = body.bone(f"hand_{end}")
-        capsules.append(Capsule(f"{side}_hand", hand, joints["hand"], fingers, 0.032))
-        capsules.append(Capsule(f"{side}_foot", body.bone(f"foot_{end}"), heel, toe, wide))
+    sides = [capsule for side in ("left", "right") for capsule in (*_limbs(body, owner, side), *_ends(body, side))]
+    return [*_trunk(body, owner), *_head(body, owner), *sides]
+
+
+def _limbs(body: Body, owner: NDArray[np.int64], side: str) -> list[Capsule]:
+    """Capsules around the long bones; the outer halves of upper arm and thigh once more, as elbow and knee."""
+    capsules = []
+    for name, stem, child, begin in (
+        ("upper_arm", "upperarm", "lowerarm", 0.0),
+        ("elbow", "upperarm", "lowerarm", 0.6),
+        ("forearm", "lowerarm", "hand", 0.0),
+        ("knee", "thigh", "calf", 0.55),
+        ("thigh", "thigh", "calf", 0.0),
+        ("shank", "calf", "foot", 0.0),
+    ):
+        bone = body.bone(f"{stem}_{side[0]}")
+        head, tail = body.bone_heads[bone], body.bone_heads[body.bone(f"{child}_{side[0]}")]
+        start = head + begin * (tail - head)
+        capsules.append(Capsule(f"{side}_{name}", bone, start, tail, _girth(body, owner, bone, start, tail)))
     return capsules
+
+
+def _ends(body: Body, side: str) -> list[Capsule]:
+    """Hand and foot; fingers count up to their second joints, for they bend."""
+    hand, foot = body.bone(f"hand_{side[0]}"), body.bone(f"foot_{side[0]}")
+    fingers = body.bone_heads[body.bone(f"middle_02_{side[0]}")]
+    shoe = body.part_vertices(f"{side}_foot")
+    radius = 0.5 * float(np.ptp(shoe[:, 1]))
+    y, z = 0.5 * (shoe[:, 1].min() + shoe[:, 1].max()), 0.9 * radius
+    heel, toe = np.array([shoe[:, 0].min() + radius, y, z]), np.array([shoe[:, 0].max() - radius, y, z])
+    return [
+        Capsule(f"{side}_hand", hand, body.bone_heads[hand], fingers, HAND_RADIUS_M),
+        Capsule(f"{side}_foot", foot, heel, toe, radius),
+    ]
 
 
 def _girth(body: Body, owner: NDArray[np.int64], bone: int, start: FloatArray, end: FloatArray) -> float:
@@ -132,7 +141,7 @@ def _trunk(body: Body, owner: NDArray[np.int64]) -> list[Capsule]:
     bones = [body.bone(name) for name in ("pelvis", "spine_01", "spine_02", "spine_03", "clavicle_l", "clavicle_r")]
     skin = body.vertices[np.isin(owner, bones)]
     chest = body.vertices[owner == bones[3]][:, 2]
-    heights = [0.5 * np.ptp(body.vertices[owner == bone][:, 2]) + body.vertices[owner == bone][:, 2].min() for bone in bones[:3]]  # fmt: skip
+    heights = [_middle_height(body.vertices[owner == bone]) for bone in bones[:3]]
     heights += [chest.min() + 0.2 * np.ptp(chest), chest.min() + 0.6 * np.ptp(chest)]
     capsules = []
     for name, bone, height in zip(_TRUNK, (*bones[:4], bones[3]), heights, strict=True):
@@ -146,6 +155,10 @@ def _trunk(body: Body, owner: NDArray[np.int64]) -> list[Capsule]:
     return capsules
 
 
+def _middle_height(points: FloatArray) -> float:
+    return float(0.5 * (points[:, 2].min() + points[:, 2].max()))
+
+
 def _head(body: Body, owner: NDArray[np.int64]) -> list[Capsule]:
     """The head in a helmet, the neck, and bars where a rig has its cameras."""
     bone, neck = body.bone("head"), body.bone("neck_01")
@@ -153,35 +166,29 @@ def _head(body: Body, owner: NDArray[np.int64]) -> list[Capsule]:
     low, high = skin.min(axis=0), skin.max(axis=0)
     radius = 0.5 * float(high[1] - low[1])
     back, front = low[0] + radius, high[0] - radius
-    capsules = [
-        Capsule(
-            "neck",
-            neck,
-            body.bone_heads[neck],
-            body.bone_heads[bone],
-            _girth(body, owner, neck, body.bone_heads[neck], body.bone_heads[bone]),
-        )  # fmt: skip
-    ]
+    base, top = body.bone_heads[neck], body.bone_heads[bone]
+    capsules = [Capsule("neck", neck, base, top, _girth(body, owner, neck, base, top))]
     for name, height, extra in (("head_low", low[2] + radius, 0.0), ("head_high", high[2] - radius, HELMET_M)):
-        capsules.append(
-            Capsule(name, bone, np.array([back, 0.0, height]), np.array([front, 0.0, height]), radius + extra)
-        )
+        start, end = np.array([back, 0.0, height]), np.array([front, 0.0, height])
+        capsules.append(Capsule(name, bone, start, end, radius + extra))
     for name, ahead in (("rig_front", high[0] + RIG_AHEAD_M - 0.03), ("rig_back", low[0] - RIG_BEHIND_M + 0.02)):
-        ends = [np.array([ahead, y, high[2] + 0.04]) for y in (RIG_HALF_WIDTH_M, -RIG_HALF_WIDTH_M)]
-        capsules.append(Capsule(name, bone, *ends, 0.03))
+        left, right = (np.array([ahead, y, high[2] + 0.04]) for y in (RIG_HALF_WIDTH_M, -RIG_HALF_WIDTH_M))
+        capsules.append(Capsule(name, bone, left, right, 0.03))
     return capsules
 
 
 def _pairs() -> list[tuple[str, str]]:
     """Return the names of parts that must not meet; neighbours always do and are left out."""
-    pairs = [("left_knee", "right_knee"), ("left_shank", "right_shank"), ("left_foot", "right_foot")]
+    pairs = [(f"left_{part}", f"right_{part}") for part in ("knee", "shank", "foot", "hand", "forearm")]
     for side, other in (("left", "right"), ("right", "left")):
-        pairs += [(f"{side}_{part}", blocked) for part in _ARM_PAIRS for blocked in _BLOCKED]
-        pairs += [(f"{side}_elbow", blocked) for blocked in (*_TRUNK[:4], "head_low", "head_high", "rig_front")]
-        pairs += [(f"{side}_{part}", f"{leg}_{limb}") for part in _ARM_PAIRS for leg in (side, other) for limb in ("thigh", "shank", "foot")]  # fmt: skip
-        pairs += [(f"{side}_hand", f"{other}_{part}") for part in ("forearm", "elbow", "upper_arm")]
-        pairs += [(f"{side}_forearm", f"{other}_elbow"), (f"{side}_hand", f"{side}_upper_arm")]
-        pairs += [(f"{side}_knee", part) for part in (*_TRUNK[2:], "head_low", "rig_front")]
-        pairs += [(f"{side}_{part}", f"{other}_{limb}") for part, limb in (("shank", "knee"), ("foot", "knee"), ("foot", "shank"))]  # fmt: skip
-        pairs += [(f"{side}_{part}", "pelvis") for part in ("foot", "shank")]
-    return [*pairs, ("left_hand", "right_hand"), ("left_forearm", "right_forearm")]
+        legs = [f"{leg}_{limb}" for leg in (side, other) for limb in ("thigh", "shank", "foot")]
+        blocks = {
+            "hand": (*_BLOCKED, *legs, f"{other}_forearm", f"{other}_elbow", f"{other}_upper_arm", f"{side}_upper_arm"),
+            "forearm": (*_BLOCKED, *legs, f"{other}_elbow"),
+            "elbow": (*_TRUNK[:4], "head_low", "head_high", "rig_front"),
+            "knee": (*_TRUNK[2:], "head_low", "rig_front"),
+            "shank": ("pelvis", f"{other}_knee"),
+            "foot": ("pelvis", f"{other}_knee", f"{other}_shank"),
+        }
+        pairs += [(f"{side}_{part}", blocked) for part, blocking in blocks.items() for blocked in blocking]
+    return pairs
