@@ -17,7 +17,7 @@ from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import Rig
 
 CM_PER_M = 100.0
-PLAUSIBLE_EXTENT_CM = (30.0, 400.0)
+PLAUSIBLE_EXTENT_CM = (10.0, 400.0)
 """From the lowest to the highest joint of a person, whatever the posture; metres or millimetres lie far outside."""
 
 
@@ -35,6 +35,7 @@ class Batch(TypedDict, total=False):
         visible: (B, V, 15) bool, whether the lens sees the joint; the published losses do not ask.
         T_camera_device: (B, V, 4, 4) float32, translation in m.
         view: (B,) int64, only where V is 1: which view of the rig each image is.
+        substitute: (B,) bool, true where the frame stands in for a damaged one.
         meta: B names of the frames.
     """
 
@@ -44,6 +45,7 @@ class Batch(TypedDict, total=False):
     visible: Tensor
     T_camera_device: Tensor
     view: Tensor
+    substitute: Tensor
     meta: list[str]
 
 
@@ -67,6 +69,18 @@ def collate(samples: list[Mapping[str, Any]]) -> Batch:
             )
         batch[key] = torch.stack(values)
     return cast(Batch, batch)
+
+
+def without_substitutes(batch: Batch) -> Batch | None:
+    """Return a batch without the frames that stand in for damaged ones; None if none is left."""
+    stand_in = batch.get("substitute")
+    if stand_in is None or not bool(stand_in.any()):
+        return batch
+    keep = (~stand_in).nonzero()[:, 0]
+    if not len(keep):
+        return None
+    kept: dict[str, Any] = {name: value[keep] for name, value in batch.items() if isinstance(value, Tensor)}
+    return cast(Batch, {**kept, "meta": [batch["meta"][place] for place in keep.tolist()]})
 
 
 def check_batch(batch: Batch, views: int, image_size: int, needs: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from egorear_train.checkpoints import BEST, LAST, AtomicCheckpointIO, RunCheckpoints
 from egorear_train.csv_log import CsvLog
-from egorear_train.data import TrainingData
+from egorear_train.data import FrameSetData
 from egorear_train.monitors import Lines, Pictures, Predictions, RunLogs, Throughput
 from egorear_train.schedule import CLIP_NORM, EPOCHS
 from egorear_train.stages import Stage
@@ -117,15 +117,12 @@ class TrainingCli(LightningCLI):
         self.trainer.predict(**kwargs, return_predictions=False)
 
 
-def train(
-    arguments: Sequence[str], data_class: type[LightningDataModule] = TrainingData, subclasses: bool = True
-) -> None:
+def train(arguments: Sequence[str], data_class: type[LightningDataModule] = FrameSetData) -> None:
     """Run a sub-command of training.
 
     Args:
         arguments: `fit`, `validate`, `test` or `predict`, then options.
-        data_class: of the data module that recipes configure.
-        subclasses: whether recipes name a subclass of it.
+        data_class: the data module that the recipe's `data` configures.
 
     Raises:
         TrainingConfigError: an option or a recipe is wrong.
@@ -143,7 +140,6 @@ def train(
             seed_everything_default=SEED,
             parser_kwargs={"exit_on_error": False, **{verb: {"exit_on_error": False} for verb in verbs}},
             subclass_mode_model=True,
-            subclass_mode_data=subclasses,
             args=list(arguments),
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,

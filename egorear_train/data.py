@@ -1,24 +1,31 @@
 """From data sets to batches: what training, validation and test read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from egorear_train.datasets.make import make_dataset
 from egorear_train.loader import EpochBatches, EpochLoader
 from egorear_train.stages.base import Stage
 
 
 class FrameSets(Protocol):
-    """A data set: samples by number, see `batch.Batch` for their entries."""
+    """A data set: samples by number, see `datasets.base` for their entries."""
 
     def __len__(self) -> int:
-        """Return the number of frame sets."""
+        """Return the number of frame sets of an epoch."""
 
     def __getitem__(self, index: int) -> Mapping[str, Any]:
         """Return one of them."""
+
+    def epoch_order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """Return the frame sets of an epoch in a shuffled order."""
 
 
 class SingleViews(Dataset[dict[str, Any]]):
@@ -41,15 +48,22 @@ class SingleViews(Dataset[dict[str, Any]]):
                 sample[key] = sample[key][view : view + 1]
         return {**sample, "view": torch.tensor(view), "meta": f"{sample.get('meta', frame)} view {view}"}
 
+    def epoch_order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """Return the images of an epoch; those of one frame set come far from each other.
+
+        Views take turns, each going through the frame sets from another place on: that keeps the order
+        in which a data set likes to be read.
+        """
+        frames = self.framesets.epoch_order(seed, epoch)
+        columns = [np.roll(frames, -view * len(frames) // self.views) * self.views + view for view in range(self.views)]
+        return np.stack(columns, axis=1).ravel()
+
 
 class TrainingData(LightningDataModule):
-    """Loaders over data sets; a subclass says what they read.
+    """Loaders over data sets; a subclass says what they read."""
 
-    A subclass defines `framesets(split, stage)` for the splits "train", "validation" and "test".
-    """
-
-    def __init__(self, batch_size: int = 32, workers: int = 4, seed: int = 42) -> None:
-        """Take what all data sets have.
+    def __init__(self, batch_size: int, workers: int, seed: int) -> None:
+        """Take what all data have.
 
         Args:
             batch_size: samples of a step, in each process: frame sets, in stage 1 images.
@@ -60,7 +74,7 @@ class TrainingData(LightningDataModule):
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
 
     def framesets(self, split: str, stage: Stage) -> FrameSets:
-        """Return the frame sets of a split, with the stage's views and image size."""
+        """Return the frame sets of "train", "validation" or "test", with the stage's views and image size."""
         raise NotImplementedError
 
     def train_dataloader(self) -> EpochLoader:
@@ -84,15 +98,17 @@ class TrainingData(LightningDataModule):
         assert trainer is not None
         stage = cast(Stage, trainer.lightning_module)
         framesets = self.framesets(split, stage)
-        dataset = cast("Dataset[Any]", framesets)
-        if stage.single_views:
-            dataset = SingleViews(framesets, len(stage.rig.views))
+        source = SingleViews(framesets, len(stage.rig.views)) if stage.single_views else framesets
+        samples = len(source)
+
+        def order(epoch: int) -> NDArray[np.int64]:
+            return source.epoch_order(self.seed, epoch) if shuffle else np.arange(samples, dtype=np.int64)
+
         try:
             batches = EpochBatches(
-                len(dataset),  # type: ignore[arg-type]
+                order,
+                samples,
                 self.batch_size,
-                seed=self.seed,
-                shuffle=shuffle,
                 drop_last=drop_last,
                 rank=trainer.global_rank,
                 world=trainer.world_size,
@@ -102,4 +118,51 @@ class TrainingData(LightningDataModule):
         limit = trainer.limit_train_batches if split == "train" else None
         if isinstance(limit, float):
             limit = int(limit * len(batches))
-        return EpochLoader(dataset, batches, self.workers, limit)
+        return EpochLoader(cast("Dataset[Any]", source), batches, self.workers, limit)
+
+
+class FrameSetData(TrainingData):
+    """Ego4View's own files, packs of them, or several data sets mixed."""
+
+    def __init__(
+        self,
+        roots: str | list[str] | dict[str, float] = "",
+        batch_size: int = 32,
+        workers: int = 4,
+        seed: int = 42,
+        quirks: Sequence[str] = (),
+        epoch_frames: int | None = None,
+        cache: str = "",
+        cache_gb: float | None = None,
+    ) -> None:
+        """Say where the data are.
+
+        Args:
+            roots: folder or URL of a data set or of a pack of it; several, or several with weights.
+            batch_size: samples of a step, in each process: frame sets, in stage 1 images.
+            workers: processes that read.
+            seed: of the order of the samples.
+            quirks: faults of the published readers to repeat, see `datasets.frames.QUIRKS`.
+            epoch_frames: draws of an epoch of a mixture; by default as many as there are frames.
+            cache: folder for shards fetched from URLs.
+            cache_gb: size above which the oldest of them are removed again.
+        """
+        super().__init__(batch_size, workers, seed)
+        self.roots, self.quirks, self.epoch_frames = roots, tuple(quirks), epoch_frames
+        self.cache, self.cache_gb = Path(cache) if cache else None, cache_gb
+
+    def framesets(self, split: str, stage: Stage) -> FrameSets:
+        """Open the data sets."""
+        if not self.roots:
+            raise ValueError("data.roots is empty; expected the folder of a data set: --data.roots FOLDER.")
+        return make_dataset(
+            self.roots,
+            split,
+            stage.rig,
+            stage.size.image_size,
+            quirks=self.quirks,
+            seed=self.seed,
+            length=self.epoch_frames,
+            cache=self.cache,
+            cache_gb=self.cache_gb,
+        )

@@ -1,13 +1,18 @@
 """Batches in an order that depends on seed and epoch alone, from any batch of an epoch on."""
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from egorear_train.batch import Batch, collate
+
+Order: TypeAlias = Callable[[int], NDArray[np.int64]]
+"""From the number of an epoch to its samples, in their order."""
 
 
 class Position(NamedTuple):
@@ -18,55 +23,52 @@ class Position(NamedTuple):
 
 
 class EpochBatches(Sampler[list[int]]):
-    """Draws the frames of every batch of one process; all processes together see each frame once an epoch."""
+    """Draws the samples of every batch of one process; all processes together see each sample once an epoch.
+
+    Attributes:
+        start: from where the next iteration draws.
+    """
 
     def __init__(
-        self, frames: int, batch_size: int, *, seed: int, shuffle: bool, drop_last: bool, rank: int = 0, world: int = 1
+        self, order: Order, samples: int, batch_size: int, *, drop_last: bool, rank: int = 0, world: int = 1
     ) -> None:
-        """Remember the sizes.
+        """Remember order and sizes.
 
         Args:
-            frames: of the data set.
+            order: returns the samples of an epoch in their order.
+            samples: of an epoch.
             batch_size: of one process.
-            seed: of the order.
-            shuffle: whether every epoch has another order.
-            drop_last: whether to leave out the frames that do not fill a batch in every process.
-                Otherwise the last batches are smaller, and frames from the start even them out
+            drop_last: whether to leave out the samples that do not fill a batch in every process.
+                Otherwise the last batches are smaller, and samples from the start even them out
                 between processes.
             rank: number of this process.
             world: number of processes.
 
         Raises:
-            ValueError: there are too few frames for a batch.
+            ValueError: there are too few samples for a batch.
         """
-        self.frames, self.batch_size, self.seed = frames, batch_size, seed
-        self.shuffle, self.drop_last, self.rank, self.world = shuffle, drop_last, rank, world
+        self.order, self.samples, self.batch_size = order, samples, batch_size
+        self.drop_last, self.rank, self.world = drop_last, rank, world
         self.start = Position(0, 0)
         if len(self) == 0:
             raise ValueError(
-                f"the data set has {frames} frames, fewer than the {batch_size * world} of a batch. "
+                f"the data set has {samples} samples, fewer than the {batch_size * world} of a batch. "
                 "Set data.batch_size lower."
             )
 
     def __len__(self) -> int:
         """Return the number of batches of a whole epoch."""
         together = self.batch_size * self.world
-        return self.frames // together if self.drop_last else -(-self.frames // together)
+        return self.samples // together if self.drop_last else -(-self.samples // together)
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the frames of each batch from `start` on."""
-        order = self._order(self.start.epoch)
+        """Yield the samples of each batch from `start` on."""
+        order = self.order(self.start.epoch)
         together = self.batch_size * self.world
         for batch in range(self.start.batch, len(self)):
             part = order[batch * together : (batch + 1) * together]
-            part += order[: -len(part) % self.world]  # every process needs as many
-            yield part[self.rank :: self.world]
-
-    def _order(self, epoch: int) -> list[int]:
-        if not self.shuffle:
-            return list(range(self.frames))
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        return torch.randperm(self.frames, generator=generator).tolist()
+            part = np.concatenate((part, np.resize(order, -len(part) % self.world)))  # every process needs as many
+            yield part[self.rank :: self.world].tolist()
 
 
 class EpochLoader(DataLoader[Any]):

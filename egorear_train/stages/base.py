@@ -10,6 +10,8 @@ A new stage is a subclass of `Stage` that names its architecture, builds its net
 * `losses` returns named scalars, which are added up and logged as `train/<name>` and `val/<name>`.
 * `metrics` returns named numbers, logged as `val/<name>` or `test/<name>`, averaged over frames.
 * Random numbers in a step come from `step_generator()`, so that a resumed run continues identically.
+* What follows a step, such as averaged weights, is done in `after_step`: Lightning's own
+  `on_train_batch_end` comes after checkpoints have been written.
 * Parameters that a stage never trains are named in `untrained`, so that several GPUs do not wait for
   their gradients; they stay in the optimiser, which skips them.
 """
@@ -28,7 +30,7 @@ from egorear_ros.models.checkpoint import CheckpointError
 from egorear_ros.models.header import CheckpointHeader
 from egorear_ros.models.official import HEADER_KEY
 from egorear_ros.models.size import ModelSize
-from egorear_train.batch import Batch, check_batch
+from egorear_train.batch import Batch, check_batch, without_substitutes
 from egorear_train.pictures import Snapshot
 from egorear_train.rigs import load_training_rig
 from egorear_train.schedule import OptimizerConfig, learning_rate, make_optimizer
@@ -183,6 +185,14 @@ class Stage(LightningModule):
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()}, batch_size=count)
         return loss
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Take a step, and let the stage follow it before anything is saved."""
+        super().optimizer_step(*args, **kwargs)
+        self.after_step()
+
+    def after_step(self) -> None:
+        """Do what belongs to a step, for example average weights; `global_step` still counts the steps before."""
+
     def configure_gradient_clipping(
         self,
         optimizer: torch.optim.Optimizer,
@@ -212,6 +222,10 @@ class Stage(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any] | None:
         """Log losses and metrics of a batch; return what pictures are drawn from, of the first one."""
         self._check_first(batch, "validate")
+        measured = without_substitutes(batch)
+        if measured is None:
+            return None
+        batch = measured
         output = self.run(batch)
         terms = self.losses(output, batch)
         self._log_mean("val", {"loss": torch.stack(list(terms.values())).sum(), **terms}, len(batch["meta"]))
@@ -221,7 +235,9 @@ class Stage(LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the metrics of a batch."""
         self._check_first(batch, "test")
-        self._log_mean("test", self.metrics(self.run(batch), batch), len(batch["meta"]))
+        measured = without_substitutes(batch)
+        if measured is not None:
+            self._log_mean("test", self.metrics(self.run(measured), measured), len(measured["meta"]))
 
     def on_validation_epoch_end(self) -> None:
         """Remember the metrics for the header of checkpoints."""

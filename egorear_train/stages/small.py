@@ -128,7 +128,7 @@ class SmallPoseStage(Stage):
             terms["refined_heatmaps"] = self.heatmap_weight * error
         return terms
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def after_step(self) -> None:
         """Let the averaged weights follow."""
         # The first steps count fully, or the average would remember the random start for long.
         decay = min(self.average_decay, (1.0 + self.global_step) / (10.0 + self.global_step))
