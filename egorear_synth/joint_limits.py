@@ -48,9 +48,9 @@ the front, beyond across the chest, below 0 to the rear. How high the arm goes d
 Source: American Academy of Orthopaedic Surgeons, "Joint motion: method of measuring and recording", 1965:
 thoracolumbar and cervical spine, shoulder (180 up, 60 to the rear, 130 across, turning 70 to 80 in and 90 out), elbow
 150, forearm 80, wrist 80/70 and 20/30, hip 120/30, 45/30 and 45, ankle 50 down, 35 and 20 sideways. Wider than there:
-the knee (145; 135 is measured lying prone, squats reach more) and the raised ankle (35, not 20), which bears weight in a
-squat (weight-bearing lunge test, Bennell et al., Australian Journal of Physiotherapy 44, 1998). The shoulder girdle's
-range is that of the clavicle, Inman et al., "Observations on the function of the shoulder joint", 1944.
+the knee (145; 135 is measured lying prone, squats reach more) and the raised ankle (35, not 20), which bears weight
+in a squat (weight-bearing lunge test, Bennell et al., Australian Journal of Physiotherapy 44, 1998). The shoulder
+girdle's range is that of the clavicle, Inman et al., "Observations on the function of the shoulder joint", 1944.
 """
 
 NAMES: tuple[str, ...] = tuple(LIMITS_DEG)
