@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egorear_ros.structures import FloatArray
-from egorear_synth.floor import Floats32
+from egorear_synth.arrays import Floats32
 
 _STEPS = 4096
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray
 from egorear_synth.body import JOINT_BONES, Body
+from egorear_synth.place import Place
 from egorear_synth.renderer import Scene
 
 _SIDE_PARTS = {
@@ -28,7 +29,8 @@ class JointVisibility:
     """Visibility of a body's joints.
 
     A joint lies inside the body. It counts as visible if the ray from the camera first meets one
-    of its body parts no farther from the joint than these parts' skin is around it.
+    of its body parts no farther from the joint than these parts' skin is around it. Whatever stands in
+    the way hides it: other body parts, the rig, furniture, walls.
 
     Args:
         body: parts and joints.
@@ -49,13 +51,20 @@ class JointVisibility:
             distance = np.sort(np.linalg.norm(near - joints[joint], axis=1))
             self.tolerance_m[joint] = 1.3 * distance[:RING_VERTICES].max() + MARGIN_M
 
-    def unoccluded(self, scene: Scene, origin: FloatArray, joints_world: FloatArray) -> NDArray[np.bool_]:
-        """Return for (16, 3) joints whether they are seen from a point, whatever the field of view."""
+    def unoccluded(self, scene: Scene, place: Place, origin: FloatArray, joints_world: FloatArray) -> NDArray[np.bool_]:
+        """Return for (16, 3) joints whether they are seen from a point, whatever the field of view.
+
+        Args:
+            scene: the posed body.
+            place: what else can hide a joint.
+            origin: (3,) of the camera, world, m.
+            joints_world: (16, 3) m.
+        """
         towards = joints_world - origin
         distance = np.linalg.norm(towards, axis=1)
         directions = (towards / distance[:, None]).astype(np.float32)
         origins = np.repeat(origin.astype(np.float32)[None], len(directions), axis=0)
-        hits = scene.first_hits(origins, directions)
+        hits = scene.first_hits(origins, directions, place.surfaces.first_hits(origins, directions).distance)
         near = np.abs(hits.distance - distance) <= self.tolerance_m
         part = self._face_parts[np.clip(hits.face, 0, len(self._face_parts) - 1)]
         return near & (hits.face >= 0) & self._allowed[np.arange(len(part)), part]

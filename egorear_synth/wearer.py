@@ -163,7 +163,9 @@ class Wearer:
             uv, inside = project(joints_camera, camera.lens)
             origin = (pose.T_world_device @ T_device_camera)[:3, 3]
             pixels.append(uv)
-            visible.append(np.logical_and(inside, self._visibility.unoccluded(scene, origin, pose.joints_world)))
+            visible.append(
+                np.logical_and(inside, self._visibility.unoccluded(scene, self.place, origin, pose.joints_world))
+            )
         return WearerTruth(pose.joints_device, pose.T_world_device, np.stack(pixels), np.stack(visible))
 
 

@@ -35,8 +35,7 @@ def outside(wearer: Wearer, time_s: float, azimuth: float) -> NDArray[np.uint8]:
     rays = forward + across[..., None] * right + up[..., None] * np.cross(right, forward)
     rays = (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).reshape(-1, 3).astype(np.float32)
     spread = float(FIELD_OF_VIEW) / (2 * SIZE_PX)
-    place = wearer.place
-    colours = render_rays(wearer.scene_at(time_s), place.floor, place.light, eye, rays, spread)
+    colours = render_rays(wearer.scene_at(time_s), wearer.place, eye, rays, spread)
     return to_srgb(colours).reshape(2 * SIZE_PX, 2 * SIZE_PX, 3)
 
 

@@ -97,9 +97,7 @@ def gather_light(
         for begin in range(0, len(light), BLOCK_RAYS):
             part = slice(begin, begin + BLOCK_RAYS)
             directions = rays.directions(part, None if offsets is None else offsets[:, part], T_world_camera[:3, :3])
-            light[part] += render_rays(
-                scene, wearer.place.floor, wearer.place.light, T_world_camera[:3, 3], directions, spread
-            )
+            light[part] += render_rays(scene, wearer.place, T_world_camera[:3, 3], directions, spread)
     light *= np.float32(1.0 / samples**2)
     return light
 

@@ -1,0 +1,1 @@
+"""Rooms and outdoor grounds: geometry, textures, light and sky."""
