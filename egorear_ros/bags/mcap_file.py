@@ -41,6 +41,12 @@ from egorear_ros.bags.mcap_records import (
 LOOSE_BLOCK_BYTES = 4 << 20
 """Messages outside chunks are put in order in pieces of this size."""
 
+FOOTER_SIZE = 37
+"""Of the footer record and the magic bytes behind it."""
+
+LARGEST_CHUNK = 1 << 31
+"""Writers make chunks of some MB; a size beyond this is damage."""
+
 LARGEST_BODY = 64 << 20
 """Schemas and metadata are never larger; a length beyond is damage."""
 
@@ -179,12 +185,12 @@ class McapFile:
 
     def _learn_from_summary(self) -> bool:
         """Take in schemas and channels from the end of a whole file; return whether there were any."""
-        footer = self._read(self._size - 37, 37)
+        footer = self._read(max(0, self._size - FOOTER_SIZE), FOOTER_SIZE)
         if not self._is_mcap or footer[:9] != b"\x02\x14" + bytes(7) or footer[29:] != MAGIC:
             return False
         begin = int.from_bytes(footer[9:17], "little")
         try:
-            for record in walk(self._read, begin or self._size, self._size - 37, 0):
+            for record in walk(self._read, begin or self._size, self._size - FOOTER_SIZE, 0):
                 self._learn(self._read, record)
         except Broken:
             return False
@@ -205,8 +211,6 @@ class McapFile:
             read, begin, end = self._region(block, sparse)
             for record in walk(read, begin, end, CHUNK_HEAD_SIZE if head is None else MESSAGE_SIZE + head):
                 if record.end > end:
-                    if block.end > self._size:
-                        return  # the file is cut off, which is noted where its end is met
                     raise Broken(f"has a damaged chunk at byte {block.begin}")
                 if record.op != MESSAGE:
                     self._learn(read, record)
@@ -221,7 +225,8 @@ class McapFile:
                         data = read(record.body + MESSAGE_SIZE, size)
                     yield RawMessage(topic, log_ns, data, size)
         except Broken as error:
-            self._note(f"{error}; what comes before was read")
+            if block.end <= self._size:  # else the file is cut off here, which is noted where its end is met
+                self._note(f"{error}; what comes before was read")
 
     def _region(self, block: _Block, sparse: bool) -> tuple[Read, int, int]:
         """Return how to read the records of a block, and where they begin and end."""
@@ -232,14 +237,17 @@ class McapFile:
         begin = block.begin + chunk.records
         if sparse and not chunk.compression:
             return self._read, begin, end
+        if chunk.size > LARGEST_CHUNK:
+            raise Broken(f"has a chunk at byte {block.begin} that claims to have {chunk.size} bytes")
         packed = self._read(begin, end - begin)
         try:
             data = decompress(packed, chunk.compression, chunk.size)
         except ValueError as error:
             raise Broken(f"has a chunk at byte {block.begin} that cannot be read ({error})") from None
-        if block.end <= self._size and chunk.crc and crc32(data) != chunk.crc:
+        is_whole = block.end <= self._size
+        if is_whole and (len(data) != chunk.size or (chunk.crc and crc32(data) != chunk.crc)):
             raise Broken(f"has a damaged chunk at byte {block.begin} (its checksum is wrong), which is left out")
-        return (lambda offset, size: data[offset : offset + size]), 0, chunk.size
+        return (lambda offset, size: data[offset : offset + size]), 0, len(data)
 
 
 def _advance(waiting: list, begin: int, rest: Iterator[tuple[int, RawMessage]]) -> None:

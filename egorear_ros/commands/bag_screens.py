@@ -14,9 +14,8 @@ def print_info(report: BagReport, console: Any) -> None:
     """Print the topics of a recording, and whether it has calibration and ground truth."""
     table = _table("topic", "type", "messages", "Hz", "MB", left=2)
     for topic in report.topics:
-        table.add_row(
-            topic.name, topic.type, f"{topic.messages}", _number(topic.rate_hz, 2), f"{topic.bytes / 1e6:.1f}"
-        )
+        kind = topic.type.rpartition("/")[2]
+        table.add_row(topic.name, kind, f"{topic.messages}", _number(topic.rate_hz, 2), f"{topic.bytes / 1e6:.1f}")
     _print_title(report, console)
     console.print(table, soft_wrap=False)
     infos = sum(topic.type == CAMERA_INFO and topic.messages > 0 for topic in report.topics)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser(
-        "bench", help="measure transport, lag, the model, the synthetic wearer and data sets"
+        "bench", help="measure transport, lag, the model, the synthetic wearer, data sets and recordings"
     )
     parser.add_argument(
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|model|wearer|synth",
+        metavar="transport|lag|model|wearer|synth|bag",
         help="which benchmarks; all of them by default",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
@@ -113,10 +113,17 @@ def _synth(args: argparse.Namespace) -> list[Row]:
     return measure_synth(args.calib, args.frames)
 
 
+def _bag(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.bag import measure_bag
+
+    return measure_bag(args.out, args.calib)
+
+
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "transport": ("four 872x872 JPEG streams at 30 Hz, no estimator", _transport),
     "lag": ("a model slower than the stream", _lag),
     "model": ("one frameset of the four-view model", _model),
     "wearer": ("the synthetic wearer, four views", _wearer),
     "synth": ("sequences of a data set, files written", _synth),
+    "bag": ("recordings of four cameras, 60 kB an image, checked", _bag),
 }

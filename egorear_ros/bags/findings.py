@@ -1,0 +1,190 @@
+"""What is wrong with a recording, in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from egorear_ros.bags.bag import Bag
+from egorear_ros.bags.lane import Events, Lane
+from egorear_ros.bags.suggest import suggest_remaps
+from egorear_ros.bags.survey import Survey
+from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
+from egorear_ros.bags.views import RigTopics, namespaces
+from egorear_ros.config import SyncConfig
+from egorear_ros.names import TF_STATIC_TOPIC
+
+ERROR, WARNING = "error", "warning"
+
+LOST_SHARE = 0.01
+"""So many lost images are an error; fewer are a warning."""
+
+LONG_GAP_S = 0.5
+RATE_SHARE = 0.05
+JITTER_SHARE = 0.25
+INCOMPLETE_SHARE = 0.02
+ENDS_S = 1.0
+"""A camera that begins this much later or ends this much earlier than the others is named."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        severity: "error": results will be wrong or missing; "warning": good to know.
+        kind: short name for programs.
+        where: topic, view or file; empty: the recording.
+        text: what was found, and what to do.
+    """
+
+    severity: str
+    kind: str
+    where: str
+    text: str
+
+
+def file_findings(bag: Bag, survey: Survey) -> Iterator[Finding]:
+    """Yield what is wrong with the files and the recorder's clock."""
+    problems = bag.problems
+    for problem in problems:
+        yield Finding(ERROR, "broken", "", problem)
+    if survey.messages == 0:
+        yield Finding(ERROR, "no_messages", "", "There are no messages. Were the topics' names right when recording?")
+    elif bag.declared is not None and bag.declared != survey.messages:
+        text = f"metadata.yaml promises {bag.declared} messages, and {survey.messages} were found."
+        yield Finding(ERROR if bag.declared > survey.messages else WARNING, "count", "", text)
+    if survey.clock_jumps.count:
+        text = f"The recorder's clock went back {_places(survey.clock_jumps)}: it was set while recording."
+        yield Finding(ERROR, "clock_jump", "", text)
+
+
+def rig_findings(bag: Bag, topics: RigTopics, namespace_given: bool) -> Iterator[Finding]:
+    """Yield what is wrong with the set of topics."""
+    spaces = namespaces(bag.topics)
+    if len(spaces) > 1 and not namespace_given:
+        listed = ", ".join(space or "/" for space in spaces)
+        yield Finding(ERROR, "two_rigs", "", f"Cameras of {len(spaces)} rigs: {listed}. Choose one with --namespace.")
+    names = {topic.name for topic in bag.topics}
+    missing = [topic for topic in topics.images.values() if topic not in names]
+    if not topics.views:
+        what = "No topic is named as a camera's (<view>/image_raw/compressed)."
+        found = ", ".join(sorted(names)) or "none"
+        yield Finding(ERROR, "missing", "", f"{what} Topics: {found}. Give --calib for suggestions.")
+    elif missing:
+        hints = suggest_remaps(bag.topics, topics)
+        hint = f"By type and name, try: {' '.join(hints)}" if hints else "No other topic has images."
+        yield Finding(ERROR, "missing", "", f"Not in the recording: {', '.join(missing)}. {hint}")
+    wanted = {name: COMPRESSED_IMAGE if name.endswith("/compressed") else IMAGE for name in topics.images.values()}
+    wanted |= {topics.info(view): CAMERA_INFO for view in topics.views}
+    yield from _type_findings(bag, wanted | {topics.truth: BODY_POSE, TF_STATIC_TOPIC: TF_MESSAGE})
+
+
+def camera_findings(survey: Survey, view: str, topic: str) -> Iterator[Finding]:
+    """Yield what is wrong with one camera's stream."""
+    lane = survey.lane(topic)
+    if lane is None or lane.topic.type not in (COMPRESSED_IMAGE, IMAGE):
+        return
+    if lane.count == 0:
+        yield Finding(ERROR, "silent", view, f"{topic} has no messages. Was the camera running?")
+        return
+    yield from _content_findings(lane, view)
+    yield from _stamp_findings(lane, view)
+    yield from _gap_findings(lane, view)
+
+
+def comparison_findings(survey: Survey, topics: RigTopics, sync: SyncConfig) -> Iterator[Finding]:
+    """Yield what is wrong between cameras: rates, beginnings, ends and pairing."""
+    lanes = {view: lane for view, topic in topics.images.items() if (lane := survey.lane(topic)) and lane.count > 1}
+    if len(lanes) < 2:
+        return
+    rates = sorted(lane.rate_hz for lane in lanes.values() if lane.rate_hz > 0)
+    usual_hz = rates[len(rates) // 2] if rates else 0.0
+    first_ns = min(lane.first_ns or 0 for lane in lanes.values())
+    last_ns = max(lane.last_ns for lane in lanes.values())
+    for view, lane in lanes.items():
+        if usual_hz and abs(lane.rate_hz - usual_hz) > RATE_SHARE * usual_hz:
+            text = f"{lane.rate_hz:.2f} Hz, while the cameras usually send {usual_hz:.2f} Hz."
+            yield Finding(ERROR, "rate", view, text)
+        late_s, early_s = ((lane.first_ns or 0) - first_ns) * 1e-9, (last_ns - lane.last_ns) * 1e-9
+        if late_s > ENDS_S:
+            yield Finding(WARNING, "begins_late", view, f"begins {late_s:.1f} s after the first camera.")
+        if early_s > ENDS_S:
+            yield Finding(WARNING, "ends_early", view, f"ends {early_s:.1f} s before the last camera.")
+    yield from _set_findings(survey, len(topics.views), sync)
+
+
+def truth_findings(survey: Survey, topics: RigTopics) -> Iterator[Finding]:
+    """Yield what is wrong with the ground truth, where there is some."""
+    lane = survey.lane(topics.truth)
+    if lane is None or lane.topic.type != BODY_POSE:
+        return
+    if lane.count == 0:
+        yield Finding(WARNING, "silent", topics.truth, "has no messages.")
+    else:
+        yield from _stamp_findings(lane, topics.truth)
+
+
+def _type_findings(bag: Bag, wanted: dict[str, str]) -> Iterator[Finding]:
+    for topic in bag.topics:
+        expected = wanted.get(topic.name, topic.type)
+        if topic.type != expected:
+            yield Finding(ERROR, "type", topic.name, f"has messages of type {topic.type}; expected {expected}.")
+
+
+def _content_findings(lane: Lane, view: str) -> Iterator[Finding]:
+    if lane.damaged:
+        yield Finding(ERROR, "damaged", view, f"{lane.damaged} of {lane.count} messages have no readable header.")
+    if lane.empty:
+        yield Finding(ERROR, "empty", view, f"{lane.empty} of {lane.count} images have no data.")
+    if lane.other_formats:
+        yield Finding(ERROR, "format", view, f"{lane.other_formats} of {lane.count} images are neither JPEG nor PNG.")
+    if len(lane.frame_ids) > 1:
+        listed = ", ".join(f"{name} ({count})" for name, count in lane.frame_ids.items())
+        yield Finding(ERROR, "two_rigs", view, f"Images of several cameras on one topic, by frame: {listed}.")
+
+
+def _stamp_findings(lane: Lane, view: str) -> Iterator[Finding]:
+    if lane.stamp_jumps.count:
+        text = f"Stamps jump {_places(lane.stamp_jumps)}: the camera's clock was set, or its stamps are wrong."
+        yield Finding(ERROR, "clock_jump", view, text)
+    if lane.backward.count:
+        text = f"{lane.backward.count} of {lane.count} stamps are older than the one before, {_places(lane.backward)}."
+        yield Finding(ERROR, "not_monotonic", view, text)
+    if lane.same.count:
+        text = f"{lane.same.count} of {lane.count} stamps equal the one before: those images are not used."
+        yield Finding(ERROR if lane.same.count > LOST_SHARE * lane.count else WARNING, "duplicate", view, text)
+
+
+def _gap_findings(lane: Lane, view: str) -> Iterator[Finding]:
+    period_ns = lane.steps.percentile_ns(50)
+    if not period_ns > 0:
+        return
+    lost = lane.steps.missing(period_ns)
+    at_s, longest_s = lane.longest[0]
+    if lost:
+        severe = lost > LOST_SHARE * lane.count or longest_s > LONG_GAP_S
+        text = f"{lost} images are missing; the longest gap is {1e3 * longest_s:.0f} ms, at {at_s:.1f} s."
+        yield Finding(ERROR if severe else WARNING, "gaps", view, text)
+    jitter_ns = lane.steps.spread_ns(period_ns, 95)
+    if jitter_ns > JITTER_SHARE * period_ns:
+        text = f"Stamps jitter by {1e-6 * jitter_ns:.1f} ms (95 %) around a period of {1e-6 * period_ns:.1f} ms."
+        yield Finding(WARNING, "jitter", view, text)
+
+
+def _set_findings(survey: Survey, view_count: int, sync: SyncConfig) -> Iterator[Finding]:
+    sets = survey.complete + survey.partial + survey.dropped
+    if not sets or survey.complete >= (1 - INCOMPLETE_SHARE) * sets:
+        return
+    text = (
+        f"Only {survey.complete} of {sets} moments have images of all {view_count} views "
+        f"within {sync.tolerance_ms:g} ms. "
+        "Are the cameras triggered together, and their clocks the same? Else raise --tolerance-ms."
+    )
+    yield Finding(ERROR, "skew", "", text)
+
+
+def _places(events: Events) -> str:
+    """Say where something happened, for example "by -3.2 s at 12.0 s and at 2 more places"."""
+    at_s, size_s = events.first[0]
+    size = f"by {size_s:+.3g} s " if size_s else ""
+    more = f" and at {events.count - 1} more places" if events.count > 1 else ""
+    return f"{size}at {at_s:.1f} s{more}"

@@ -1,0 +1,45 @@
+"""Which other topics could be meant, by type and by name."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from egorear_ros.bags.base import Topic
+from egorear_ros.bags.views import RigTopics, is_image
+
+_WORDS = {"l": "left", "r": "right", "f": "front", "b": "back", "rear": "back", "fl": "front left", "fr": "front right",
+          "bl": "back left", "br": "back right", "rl": "back left", "rr": "back right"}  # fmt: skip
+
+
+def suggest_remaps(topics: Sequence[Topic], rig: RigTopics) -> list[str]:
+    """Return `--remap` arguments for the image topics that a rig lacks, best guesses by name; may be empty.
+
+    Args:
+        topics: what the recording has.
+        rig: what it should have.
+    """
+    names = {topic.name for topic in topics}
+    missing = [(view, topic) for view, topic in rig.images.items() if topic not in names]
+    free = [topic.name for topic in topics if is_image(topic) and topic.name not in rig.images.values()]
+    ranked = sorted(
+        ((_likeness(view, name), index, name, topic) for index, (view, topic) in enumerate(missing) for name in free),
+        key=lambda guess: (-guess[0], guess[1], guess[2]),
+    )
+    chosen: dict[str, str] = {}
+    for _, _, name, topic in ranked:
+        if name not in chosen and topic not in chosen.values():
+            chosen[name] = topic
+    return [f"--remap {name}:={topic}" for name, topic in sorted(chosen.items(), key=lambda pair: pair[1])]
+
+
+def _likeness(view: str, name: str) -> float:
+    """Say how well a topic's name fits a view: words in common first, then letters."""
+    words, found = _words(view), _words(name)
+    common = sum(word in found for word in words) / len(words)
+    compressed = 0.01 * name.endswith("/compressed")
+    return common + 0.1 * SequenceMatcher(None, view, name).ratio() + compressed
+
+
+def _words(name: str) -> list[str]:
+    parts = re.findall(r"[a-z]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+    return " ".join(_WORDS.get(part, part) for part in parts).split()
