@@ -1,4 +1,4 @@
-"""The bundled human mesh: builds, skeleton, skinning weights and body parts."""
+"""The bundled human mesh: its space of shapes, skeleton, skinning weights and body parts."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from egorear_ros.paths import share_dir
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray
+from egorear_synth.phenotype import Phenotype, corner_shares
 from egorear_synth.rotations import rotmat_between
 
 DOWN = np.array([0.0, 0.0, -1.0])
@@ -88,28 +89,43 @@ def asset_path() -> Path:
     return share_dir() / "assets" / "body.npz"
 
 
-def build_names() -> tuple[str, ...]:
-    """Return the names of the baked builds."""
-    return tuple(str(name) for name in _asset()["build_names"])
-
-
-def make_body(shares: FloatArray) -> Body:
-    """Return a person between the baked builds.
-
-    Args:
-        shares: (P,) weight of each of `build_names`, summing to 1.
-
-    Raises:
-        ValueError: wrong number of shares, or they do not sum to 1.
-    """
+@lru_cache(maxsize=1)
+def _space() -> tuple[FloatArray, FloatArray]:
+    """Return mean (N + 2B, 3) and directions (K, N + 2B, 3): vertices, then heads, then tails of the bones."""
     asset = _asset()
-    shares = np.asarray(shares, dtype=np.float64)
-    if shares.shape != (len(asset["build_names"]),) or abs(shares.sum() - 1.0) > 1e-6:
-        raise ValueError(f"shares {shares} of the builds; expected {len(asset['build_names'])} numbers that sum to 1.")
-    vertices = _blend(shares, asset["vertices"])
-    heads, tails = _blend(shares, asset["bone_heads"]), _blend(shares, asset["bone_tails"])
+    return asset["mean"].astype(np.float64), asset["directions"].astype(np.float64)
+
+
+def body_points(phenotype: Phenotype) -> FloatArray:
+    """Return the (N + 2B, 3) vertices, bone heads and bone tails of a body, not yet on the floor."""
+    asset = _asset()
+    names = _corner_names()
+    relative = corner_shares(phenotype, names) - corner_shares(Phenotype(), names)
+    coefficients = asset["coefficients"].astype(np.float64)
+    mean, directions = _space()
+    return mean + np.tensordot(relative @ coefficients[:-1] + coefficients[-1], directions, axes=1)
+
+
+@lru_cache(maxsize=1)
+def _corner_names() -> tuple[str, ...]:
+    return tuple(str(name) for name in _asset()["corner_names"])
+
+
+def stature(phenotype: Phenotype) -> float:
+    """Return the standing height of a body in shoes, m."""
+    points = body_points(phenotype)[: -2 * len(_asset()["bone_names"])]
+    return float(points[:, 2].max() - points[:, 2].min())
+
+
+def make_body(phenotype: Phenotype) -> Body:
+    """Return a person's body, in shoes and nothing else."""
+    asset = _asset()
     names = tuple(str(name) for name in asset["bone_names"])
     parents = tuple(int(parent) for parent in asset["bone_parents"])
+    points = body_points(phenotype)
+    count = len(points) - 2 * len(names)
+    points[:, 2] -= points[:count, 2].min()
+    vertices, heads, tails = np.split(points, [count, count + len(names)])
     weights = np.zeros((len(vertices), len(names)))
     np.put_along_axis(weights, asset["skin_bones"].astype(np.int64), asset["skin_weights"].astype(np.float64), axis=1)
     body = Body(
@@ -127,10 +143,6 @@ def make_body(shares: FloatArray) -> Body:
     )
     body.head_joint[:] = _head_centre(body)
     return body
-
-
-def _blend(shares: FloatArray, builds: NDArray[np.generic]) -> FloatArray:
-    return np.tensordot(shares, builds.astype(np.float64), axes=1)
 
 
 def _alignment(names: tuple[str, ...], parents: tuple[int, ...], heads: FloatArray, tails: FloatArray) -> FloatArray:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from egorear_ros.structures import FloatArray
-from egorear_synth.body import Body, build_names, make_body
-from egorear_synth.outfit import dress, make_outfit
+from egorear_synth.body import Body, make_body
+from egorear_synth.dressing import dress
+from egorear_synth.outfit import make_outfit
+from egorear_synth.population import body_facts, make_phenotype
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +33,8 @@ class Person:
 
 def make_person(rng: np.random.Generator) -> Person:
     """Return a random person."""
-    from dataclasses import replace
-
-    shares = rng.dirichlet(np.full(len(build_names()), 0.5))
-    body = make_body(shares)
-    outfit = make_outfit(rng)
-    facts: dict[str, object] = {"build_shares": dict(zip(build_names(), shares.round(4).tolist(), strict=True))}
-    return Person(
-        replace(body, vertices=dress(body, outfit)), outfit.part_colours(body.part_names)[body.face_parts], facts
-    )
+    phenotype = make_phenotype(rng)
+    bare = make_body(phenotype)
+    outfit = make_outfit(rng, phenotype.male, phenotype.age_years)
+    body, colours = dress(bare, outfit)
+    return Person(body, colours, body_facts(phenotype, bare) | outfit.facts())

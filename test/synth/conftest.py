@@ -1,9 +1,9 @@
-import numpy as np
 import pytest
 
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.structures import Rig
-from egorear_synth.body import Body, build_names, make_body
+from egorear_synth.body import Body, make_body
+from egorear_synth.phenotype import Phenotype
 from egorear_synth.wearer import Wearer, make_wearer
 
 
@@ -20,5 +20,4 @@ def wearer(rig: Rig) -> Wearer:
 @pytest.fixture(scope="session")
 def body() -> Body:
     """The average man."""
-    names = build_names()
-    return make_body(np.eye(len(names))[names.index("man_average")])
+    return make_body(Phenotype(male=1.0))
