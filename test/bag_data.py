@@ -51,7 +51,7 @@ def write_sequence(
         for number, view in enumerate(views):
             path = folder / "fisheye_rgb" / f"camera_{view}" / f"{stem}{suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = np.full((IMAGE_PX, IMAGE_PX, 3), 10 * index + number, np.uint8)
+            pixels = np.full((IMAGE_PX, IMAGE_PX, 3), (10 * index + number) % 256, np.uint8)
             path.write_bytes(cv2.imencode(suffix, pixels)[1].tobytes())
         if annotations:
             (folder / annotations).mkdir(exist_ok=True)

@@ -17,10 +17,10 @@ def decode(message: RawMessage) -> Any:
     Raises:
         BagError: its type is not known here, or its bytes are not of that type.
     """
+    if message.topic.type not in typestore().types:
+        raise BagError(f"{message.topic.name}: messages of type {message.topic.type} are not known here.")
     try:
         return typestore().deserialize_cdr(message.data, message.topic.type)
-    except KeyError:
-        raise BagError(f"{message.topic.name}: messages of type {message.topic.type} are not known here.") from None
     except Exception as error:  # noqa: BLE001 -- the deserializer raises whatever damaged bytes lead to
         raise BagError(
             f"{message.topic.name}: a message at {message.log_ns} ns is no {message.topic.type}: {error!r}."

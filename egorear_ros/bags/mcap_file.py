@@ -25,6 +25,7 @@ from egorear_ros.bags.mcap_records import (
     MESSAGE,
     MESSAGE_SIZE,
     METADATA,
+    METADATA_INDEX,
     SCHEMA,
     Broken,
     ChunkHead,
@@ -184,14 +185,18 @@ class McapFile:
                 self.metadata = entries.get("serialized_metadata", self.metadata)
 
     def _learn_from_summary(self) -> bool:
-        """Take in schemas and channels from the end of a whole file; return whether there were any."""
+        """Take in schemas, channels and metadata from the end of a whole file; return whether there were any."""
         footer = self._read(max(0, self._size - FOOTER_SIZE), FOOTER_SIZE)
         if not self._is_mcap or footer[:9] != b"\x02\x14" + bytes(7) or footer[29:] != MAGIC:
             return False
         begin = int.from_bytes(footer[9:17], "little")
         try:
-            for record in walk(self._read, begin or self._size, self._size - FOOTER_SIZE, 0):
+            for record in walk(self._read, begin or self._size, self._size - FOOTER_SIZE, CHUNK_HEAD_SIZE):
                 self._learn(self._read, record)
+                if record.op == METADATA_INDEX:
+                    offset = int.from_bytes(record.head[:8], "little")
+                    for metadata in walk(self._read, offset, offset + 1, 0):
+                        self._learn(self._read, metadata)
         except Broken:
             return False
         return bool(self._channels)

@@ -1,6 +1,7 @@
 """A sqlite3 file of rosbag2, whole or broken."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class SqliteFile:
         self._connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?{_mode(path)}", uri=True, check_same_thread=False
         )
+        self._is_cut = _is_cut(path)
         # Lets a file that was cut off be opened: its header promises more pages than there are.
         list(self._rows("PRAGMA writable_schema=ON"))
         self._topics = self._read_topics()
@@ -37,7 +39,7 @@ class SqliteFile:
         """Yield the beginnings of all messages in the order of the file; see `Storage`."""
         size = f"CASE WHEN {self._chosen(whole)} THEN length(data) ELSE {int(head)} END"
         query = f"SELECT topic_id, timestamp, substr(data, 1, {size}), length(data) FROM messages ORDER BY id"  # noqa: S608
-        for topic_id, log_ns, data, size in self._rows(query):
+        for topic_id, log_ns, data, size in self._messages(query):
             topic = self._topic(topic_id)
             if topic is not None:
                 yield RawMessage(topic, log_ns, data, size)
@@ -46,10 +48,10 @@ class SqliteFile:
         """Yield whole messages in the order of time; see `Storage`."""
         # Not by the index over time: it is scattered over the file, so that a cut would hide sound messages.
         query = f"SELECT timestamp, id FROM messages WHERE {self._chosen(topics)} ORDER BY id"  # noqa: S608
-        order = sorted(self._rows(query))
+        order = sorted(self._messages(query))
         for _, number in order:
             query = f"SELECT topic_id, timestamp, data FROM messages WHERE id = {number}"  # noqa: S608
-            for topic_id, log_ns, data in self._rows(query):
+            for topic_id, log_ns, data in self._messages(query, held=0):
                 yield RawMessage(self._topics[topic_id], log_ns, data, len(data))
 
     def close(self) -> None:
@@ -65,6 +67,19 @@ class SqliteFile:
         text = f"{self.path.name} {problem}."
         if text not in self.problems:
             self.problems.append(text)
+
+    def _messages(self, query: str, held: int = 1) -> Iterator[Any]:
+        """Yield rows of messages; the last `held` ones before a cut are not whole."""
+        waiting: deque[Any] = deque()
+        for row in self._rows(query):
+            if None in row:
+                self._note("has a damaged message, which is left out")
+                continue
+            waiting.append(row)
+            if not self._is_cut or len(waiting) > held:
+                yield waiting.popleft()
+        if self._is_cut:
+            self._note("is cut off; what comes before was read")
 
     def _rows(self, query: str) -> Iterator[Any]:
         """Yield the rows of a query up to the first one that cannot be read."""
@@ -90,6 +105,21 @@ class SqliteFile:
         if topic is None:
             self._note(f"has messages of topic {number}, which it does not describe")
         return topic
+
+
+def _is_cut(path: Path) -> bool:
+    """Return whether a database has fewer pages than it says: sqlite would fill the last one up with zeros.
+
+    Source: https://www.sqlite.org/fileformat.html, section 1.3.
+    """
+    with path.open("rb") as file:
+        head = file.read(32)
+    if len(head) < 32:
+        return True
+    page = int.from_bytes(head[16:18], "big")
+    size = path.stat().st_size
+    pages = int.from_bytes(head[28:32], "big")
+    return size < pages * (65536 if page == 1 else page)
 
 
 def _mode(path: Path) -> str:

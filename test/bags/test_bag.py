@@ -98,7 +98,7 @@ def test_damaged_metadata_does_not_hide_the_messages(tmp_path: Path) -> None:
     [
         ("none", None, "there is no recording"),
         ("folder/", None, "has no metadata.yaml and no .mcap or .db3 file, only: nothing"),
-        ("notes.txt", b"hello", "is no recording: neither MCAP nor sqlite3"),
+        ("notes.txt", b"hello", "is no recording: it is neither MCAP nor sqlite3"),
         ("old.bag", b"#ROSBAG V2.0\n", "recording of ROS 1. Convert it with `rosbags-convert --src old.bag"),
     ],
 )

@@ -1,6 +1,13 @@
-"""Messages made without ROS: byte by byte what the nodes publish."""
+"""Messages made without ROS: what the nodes publish."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import bag_data
+import numpy as np
 import pytest
 import rig_data
 
@@ -15,8 +22,8 @@ STAMP_NS = 1_700_000_000_123_456_789
 
 
 @pytest.mark.ros
-def test_bytes_are_those_of_the_nodes() -> None:
-    from rclpy.serialization import serialize_message
+def test_messages_are_those_of_the_nodes() -> None:
+    from rclpy.serialization import deserialize_message, serialize_message
 
     from egorear_ros.bridge.camera_info import camera_info
     from egorear_ros.bridge.images import compressed_from_frame
@@ -25,33 +32,35 @@ def test_bytes_are_those_of_the_nodes() -> None:
     from egorear_ros.bridge.tf import static_tree
     from egorear_ros.structures import Frame
 
+    def is_same(data: bytes, message: Any) -> bool:
+        """The bytes may differ in what fills up words: fastcdr leaves there what was in memory."""
+        return len(data) == len(serialize_message(message)) and deserialize_message(data, type(message)) == message
+
     rig, image = bag_data.rig(), rig_data.jpeg()
     frame = Frame("front_left", STAMP_NS, "jpeg", image)
     message = compressed_from_frame(frame, "me/front_left_optical", 90)
-    assert encode_image(STAMP_NS, "me/front_left_optical", "jpeg", image) == serialize_message(message)
+    assert is_same(encode_image(STAMP_NS, "me/front_left_optical", "jpeg", image), message)
 
     for camera in rig.cameras:
         info, _ = camera_info(camera.lens, f"{camera.view}_optical")
         info.header.stamp = time_from_ns(STAMP_NS)
-        assert encode_camera_info(STAMP_NS, f"{camera.view}_optical", camera.lens) == serialize_message(info)
+        assert is_same(encode_camera_info(STAMP_NS, f"{camera.view}_optical", camera.lens), info)
 
     tree = static_tree(rig, "me/", time_from_ns(STAMP_NS))
-    assert encode_static_tf(STAMP_NS, rig, "me/") == serialize_message(tree)
+    assert is_same(encode_static_tf(STAMP_NS, rig, "me/"), tree)
 
-    pose = rig_data.body_pose(STAMP_NS)
-    published = msg_from_body_pose(pose, "me/", "wearer", STAMP_NS + 5_000_000)
-    assert encode_body_pose(pose, "me/", "wearer", 0.005) == serialize_message(published)
+    pose = replace(rig_data.body_pose(STAMP_NS), confidences=np.linspace(0, 1, 16))  # NaN is not equal to itself
+    published = msg_from_body_pose(pose, "me/", "wearer", STAMP_NS + 7_812_500)
+    assert is_same(encode_body_pose(pose, "me/", "wearer", 0.0078125), published)
 
 
-@pytest.mark.ros
 def test_types_have_the_hashes_of_the_built_messages() -> None:
-    """Another hash, and `ros2 bag` would refuse to play."""
-    from egorear_ros.msg import BodyPose
-
-    hash_value = BodyPose._TYPE_HASH if hasattr(BodyPose, "_TYPE_HASH") else None
-    if hash_value is None:
-        pytest.skip("this ROS does not tell type hashes to Python")
-    assert typestore().hash_rihs01(BODY_POSE) == str(hash_value)
+    """Another hash, and `ros2 bag play` would refuse to publish. The generator writes it into a JSON file."""
+    built = Path(sys.prefix) / "share" / "egorear_ros" / "msg" / "BodyPose.json"
+    if not built.is_file():
+        pytest.skip("the messages are not built with type hashes here")
+    hashes = {one["type_name"]: one["hash_string"] for one in json.loads(built.read_text())["type_hashes"]}
+    assert typestore().hash_rihs01(BODY_POSE) == hashes[BODY_POSE]
 
 
 @pytest.mark.ros
@@ -87,7 +96,7 @@ def test_the_beginning_of_a_message_says_what_the_whole_does() -> None:
             assert image is not None and tuple(image) == (encoding, 1004, b"\xff\xd8\xff\xe0")
 
 
-@pytest.mark.parametrize("size", range(0, 60, 7))
+@pytest.mark.parametrize("size", range(0, 51, 5))
 def test_a_cut_off_beginning_is_no_header(size: int) -> None:
     data = encode_image(STAMP_NS, "front_left_optical", "jpeg", b"x")[:size]
     header = read_header(data)

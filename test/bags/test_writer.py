@@ -42,10 +42,14 @@ def test_another_reader_opens_it(tmp_path: Path) -> None:
 
 
 def test_nothing_stays_when_something_fails(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="enough"), BagWriter(tmp_path / "bag", bag_data.rig()) as writer:
-        writer.write_frame(frame())
-        assert not (tmp_path / "bag").exists()
-        raise RuntimeError("enough")
+    def write() -> None:
+        with BagWriter(tmp_path / "bag", bag_data.rig()) as writer:
+            writer.write_frame(frame())
+            assert not (tmp_path / "bag").exists()
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 
