@@ -42,8 +42,9 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, default=0, metavar="PX", help="width of the images (default: as calibrated)")
     add("--samples", type=int, default=2, help="rays per pixel along each axis (default: 2)")
     add("--seed", type=int, default=0, help="of everything random (default: 0)")
+    add("--random-pose", type=float, default=0.3, metavar="SHARE", help="of sequences with random poses (default: 0.3)")
     add(
-        "--procedural", type=float, default=0.2, metavar="SHARE", help="of sequences with built-in motion, beside clips"
+        "--procedural", type=float, default=0.2, metavar="SHARE", help="of the others, built-in motion instead of clips"
     )
     add("--clip-rate", type=float, default=120.0, metavar="HZ", help="of AMC clips, which do not say (default: 120)")
     add("--split", type=_split, default=(80.0, 10.0, 10.0), metavar="80/10/10", help="train, validation, test, percent")
@@ -85,6 +86,7 @@ def _settings(args: argparse.Namespace) -> "Settings":
         rate_hz=args.rate,
         size=args.size,
         samples=args.samples,
+        random_pose=args.random_pose,
         procedural=args.procedural,
         clip_rate_hz=args.clip_rate,
         split=args.split,

@@ -15,6 +15,7 @@ from egorear_synth.mount import Mount, MountError, make_mount
 from egorear_synth.person import Person, make_person
 from egorear_synth.place import make_place
 from egorear_synth.procedural import ProceduralMotion
+from egorear_synth.random_poses import RandomPoses
 from egorear_synth.skinning import Pose
 from egorear_synth.wearer import Motion, Wearer
 
@@ -94,9 +95,10 @@ def _motion(settings: Settings, plan: SequencePlan, body: Body) -> tuple[Motion,
     if plan.clip is None:
         # Sequences of all splits have numbers of their own, so no two splits share a movement.
         seed = settings.seed * 1_000_000 + plan.index
-        procedural = ProceduralMotion(body, seed)
-        begin_s = float(rng.uniform(0.0, procedural.period_s))
-        return procedural, begin_s, {"kind": plan.kind, "seed": seed, "begin_s": begin_s}
+        built_in = RandomPoses(body, seed) if plan.kind == "random" else ProceduralMotion(body, seed)
+        begin_s = float(rng.uniform(0.0, built_in.period_s))
+        more = built_in.facts if isinstance(built_in, RandomPoses) else {}
+        return built_in, begin_s, {"kind": plan.kind, "seed": seed, "begin_s": begin_s, **more}
     clip = load_clip(str(plan.clip.path), settings.clip_rate_hz)
     end_s = (clip.frame_count - 1) / clip.rate_hz
     begin_s = float(rng.uniform(0.0, max(end_s - length_s, 0.0)))

@@ -10,7 +10,7 @@ import numpy as np
 from egorear_synth.dataset.clip_list import ClipFile
 from egorear_synth.dataset.settings import SPLITS, Settings
 
-KINDS = ("clip", "procedural")
+KINDS = ("clip", "procedural", "random")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def plan_sequences(settings: Settings, clips: Mapping[str, Sequence[ClipFile]], 
     splits = [SPLITS[index] for index in apportion(shares, count)]
     has_clips = any(clips.values())
     procedural = settings.procedural if has_clips else 1.0
-    kinds = {split: iter(apportion([1 - procedural, procedural], splits.count(split))) for split in SPLITS}
+    usual = 1 - settings.random_pose
+    of_kinds = [usual * (1 - procedural), usual * procedural, settings.random_pose]
+    kinds = {split: iter(apportion(of_kinds, splits.count(split))) for split in SPLITS}
     used: Counter[str] = Counter()
     plans = []
     for index, split in enumerate(splits):

@@ -25,7 +25,8 @@ class Settings:
         rate_hz: frames per second.
         size: width of the images, px; 0: as calibrated. The height keeps the aspect ratio.
         samples: rays per pixel, along each axis.
-        procedural: share of the sequences that have built-in motion although there are clips.
+        random_pose: share of the sequences that show random poses within joint limits.
+        procedural: share of the others that have built-in motion although there are clips.
         clip_rate_hz: frames per second of AMC clips, which do not say.
         split: percentages of train, validation and test.
     """
@@ -37,6 +38,7 @@ class Settings:
     rate_hz: float = 30.0
     size: int = 0
     samples: int = 2
+    random_pose: float = 0.3
     procedural: float = 0.2
     clip_rate_hz: float = AMC_RATE_HZ
     split: tuple[float, float, float] = (80.0, 10.0, 10.0)
@@ -48,6 +50,7 @@ class Settings:
             "--rate": (self.rate_hz, 0 < self.rate_hz < 1e4, "frames per second above 0"),
             "--size": (self.size, self.size == 0 or 16 <= self.size <= 8192, "16 to 8192 px"),
             "--samples": (self.samples, 1 <= self.samples <= 8, "1 to 8"),
+            "--random-pose": (self.random_pose, 0 <= self.random_pose <= 1, "a share from 0 to 1"),
             "--procedural": (self.procedural, 0 <= self.procedural <= 1, "a share from 0 to 1"),
             "--clip-rate": (self.clip_rate_hz, 0 < self.clip_rate_hz < 1e4, "frames per second above 0"),
             "--split": (self.split, min(self.split) >= 0 and abs(sum(self.split) - 100) < 1e-6, "a sum of 100"),

@@ -29,6 +29,7 @@ def command(settings: Settings, root: Path, count: int = 4) -> list[str]:
         "--frames": settings.frames,
         "--size": settings.size,
         "--samples": settings.samples,
+        "--random-pose": settings.random_pose,
         "--procedural": settings.procedural,
         "--clip-rate": settings.clip_rate_hz,
         "--split": "/".join(map(str, settings.split)),

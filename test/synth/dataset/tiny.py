@@ -77,6 +77,7 @@ def tiny_settings(folder: Path, **changes: object) -> Settings:
         frames=2,
         size=48,
         samples=2,
+        random_pose=0.0,
         procedural=0.0,
         clip_rate_hz=30.0,
         split=(50.0, 25.0, 25.0),
