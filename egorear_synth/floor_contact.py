@@ -46,15 +46,18 @@ class ContactPoints:
         rig = _rig_points(body.vertices[owner == head])
         on_head = np.zeros((len(rig), len(body.bone_names)))
         on_head[:, head] = 1.0
-        self._points = np.concatenate([body.vertices[vertices], rig])
-        self._weights = np.concatenate([body.skin_weights[vertices], on_head])
+        points = np.concatenate([body.vertices[vertices], rig])
+        weights = np.concatenate([body.skin_weights[vertices], on_head])
+        homogeneous = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+        # Skinning is linear in the bones' matrices: one product gives all points of all poses.
+        self._skinning = (weights[:, :, None] * homogeneous[:, None]).reshape(len(points), -1)
         names = [body.bone_names[bone] for bone in owner[vertices]] + ["rig"] * len(rig)
         self.groups = {group: np.flatnonzero(np.isin(names, bones)) for group, bones in GROUPS.items()}
 
     def positions(self, T_bones: FloatArray) -> FloatArray:
         """Return (T, M, 3) the points on bones (T, B, 4, 4)."""
-        blended = (self._weights @ T_bones[:, :, :3].reshape(*T_bones.shape[:2], 12)).reshape(len(T_bones), -1, 3, 4)
-        return np.einsum("tmij,mj->tmi", blended[..., :3], self._points) + blended[..., 3]
+        rows = T_bones[:, :, :3].transpose(0, 1, 3, 2).reshape(len(T_bones), -1, 3)
+        return self._skinning @ rows
 
     def lowest(self, T_bones: FloatArray) -> FloatArray:
         """Return (T,) height of the lowest point over the origin of bones (T, B, 4, 4)."""

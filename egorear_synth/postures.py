@@ -305,7 +305,7 @@ POSTURES: dict[str, Posture] = {
     "kneel": Posture(kneel, (*_BOTH_KNEES, FEET), ("kneel", "half_kneel", "crawl", "sit_on_floor"), settles=True),
     "half_kneel": Posture(half_kneel, (_KNEES, FEET), ("half_kneel", "kneel", "lunge", "crouch", "stand")),
     "crawl": Posture(
-        crawl, (_ARMS, (*_KNEES, *FEET)), ("crawl", "kneel", "lie_on_front"), arms_free=False, settles=True
+        crawl, (_ARMS, (*_KNEES, *FEET)), ("kneel", "half_kneel", "lie_on_front"), arms_free=False, settles=True
     ),
     "sit_on_floor": Posture(
         sit_on_floor, (("seat",), FEET), ("sit_on_floor", "recline", "kneel", "crouch", "lie_on_side"), settles=True
@@ -317,7 +317,7 @@ POSTURES: dict[str, Posture] = {
         lie_on_side, (("seat",), (*_KNEES, *FEET)), ("recline", "lie_on_side", "sit_on_floor"), settles=True
     ),
     "lie_on_front": Posture(
-        lie_on_front, (_ARMS, ("seat", "back", *_KNEES)), ("lie_on_front", "crawl"), arms_free=False, settles=True
+        lie_on_front, (_ARMS, ("seat", "back", *_KNEES)), ("crawl", "kneel"), arms_free=False, settles=True
     ),
 }
 

@@ -17,7 +17,7 @@ from egorear_synth.postures import POSTURES, ROOT, Draw, root_rotations
 from egorear_synth.self_intersection import BodyShapes
 from egorear_synth.skinning import Pose
 
-KEYS = 30
+KEYS = 16
 """Poses until the movement turns back."""
 
 BLEND_S = (0.8, 2.0)
@@ -29,7 +29,7 @@ FASTEST_JOINT, FASTEST_ROOT = 7.0, 2.5
 PEAK = 1.875
 """Greatest speed of a minimum-jerk movement over its mean speed (Flash and Hogan, 1985)."""
 
-CANDIDATES, ROUNDS = 10, 6
+CANDIDATES, ROUNDS = 12, 5
 WAY_SAMPLES = 9
 """Moments of a blend at which the body must not go through itself."""
 
@@ -60,6 +60,10 @@ class RandomPoses:
     way it came, so that it never ends and never jumps. From pose to pose it is a straight line in shares of the
     joints' ranges, at the speed of a minimum-jerk movement, which stands still at both ends.
 
+    Attributes:
+        keys: the poses.
+        key_times: (KEYS,) when they are reached, s.
+
     Args:
         body: who moves.
         seed: decides everything.
@@ -74,13 +78,13 @@ class RandomPoses:
         self.keys = self._make_keys(relaxed)
         self._shares = np.stack([key.shares for key in self.keys])
         self._root = np.stack([key.root for key in self.keys])
-        self._times = np.concatenate([[0.0], np.cumsum(self._durations())])
+        self.key_times = np.concatenate([[0.0], np.cumsum(self._durations())])
         self._path_times, self._path = self._make_path()
 
     @property
     def period_s(self) -> float:
         """Time after which the movement repeats: there and back."""
-        return 2.0 * float(self._times[-1])
+        return 2.0 * float(self.key_times[-1])
 
     @property
     def facts(self) -> dict[str, object]:
@@ -93,7 +97,7 @@ class RandomPoses:
 
     def pose_at(self, time_s: float) -> Pose:
         """Return the pose at a time, s, of any size and sign."""
-        end_s = float(self._times[-1])
+        end_s = float(self.key_times[-1])
         time_s = time_s % (2 * end_s)
         moment = np.array([min(time_s, 2 * end_s - time_s)])
         shares, root = self._at(moment)
@@ -111,8 +115,8 @@ class RandomPoses:
 
     def _at(self, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return (T, D) shares and (T, 4) angles of the pelvis between the poses before and after."""
-        index = np.clip(np.searchsorted(self._times, time_s, side="right") - 1, 0, len(self.keys) - 2)
-        u = np.clip((time_s - self._times[index]) / (self._times[index + 1] - self._times[index]), 0.0, 1.0)
+        index = np.clip(np.searchsorted(self.key_times, time_s, side="right") - 1, 0, len(self.keys) - 2)
+        u = np.clip((time_s - self.key_times[index]) / (self.key_times[index + 1] - self.key_times[index]), 0.0, 1.0)
         way = minimum_jerk(u)[:, None]
         return tuple(table[index] + way * (table[index + 1] - table[index]) for table in (self._shares, self._root))  # type: ignore[return-value]
 
@@ -121,8 +125,10 @@ class RandomPoses:
         return place_bones(self._body, rotations)
 
     def _durations(self) -> FloatArray:
-        angles = angles_from_shares(self._shares)
-        joints = PEAK * np.abs(np.diff(angles, axis=0)).max(axis=1) / FASTEST_JOINT
+        # How an arm turns about itself is no straight line, so speeds are those on the way.
+        way = np.linspace(0.0, 1.0, 25)[:, None, None]
+        angles = angles_from_shares(self._shares[:-1] + way * np.diff(self._shares, axis=0))
+        joints = PEAK * np.abs(np.diff(angles, axis=0)).max(axis=(0, 2)) * (len(way) - 1) / FASTEST_JOINT
         pelvis = PEAK * np.abs(np.diff(self._root, axis=0)).sum(axis=1) / FASTEST_ROOT
         return np.maximum(self._rng.uniform(*BLEND_S, len(self.keys) - 1), np.maximum(joints, pelvis))
 
@@ -138,11 +144,12 @@ class RandomPoses:
         return keys
 
     def _next_key(self, before: Key | None, postures: tuple[str, ...]) -> Key | None:
-        for _ in range(ROUNDS):
-            name = postures[self._rng.integers(len(postures))]
-            for key in self._candidates(name, before):
-                if before is None or self._free_way(before, key):
-                    return key
+        """Return a pose of one of some postures, in random order; rare ones are tried as often as easy ones."""
+        for index in self._rng.permutation(len(postures)):
+            for _ in range(ROUNDS):
+                for key in self._candidates(postures[index], before):
+                    if before is None or self._free_way(before, key):
+                        return key
         return None
 
     def _candidates(self, name: str, before: Key | None) -> list[Key]:
@@ -193,8 +200,8 @@ class RandomPoses:
 
     def _make_path(self) -> tuple[FloatArray, FloatArray]:
         """Return times (N,), s, and the pelvis' positions (N, 3), m: on the floor, and not sliding there."""
-        count = int(np.ceil(self._times[-1] * RATE_HZ)) + 1
-        times = np.linspace(0.0, self._times[-1], count)
+        count = int(np.ceil(self.key_times[-1] * RATE_HZ)) + 1
+        times = np.linspace(0.0, self.key_times[-1], count)
         points = np.concatenate(
             [self._contacts.positions(self._bones(*self._at(part))) for part in np.array_split(times, count // 256 + 1)]
         )

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from egorear_ros.structures import FloatArray
 from egorear_synth.body import Body
 
-TOUCH_M = 0.012
+TOUCH_M = 0.008
 """Flesh gives way by this much where two parts touch."""
 
 RIG_AHEAD_M, RIG_BEHIND_M, RIG_HALF_WIDTH_M = 0.07, 0.12, 0.09
 """Where a rig has its cameras: ahead of the nose, behind the head, to either side of the middle."""
 
 HELMET_M = 0.02
-HAND_RADIUS_M = 0.032
+HAND_RADIUS_M = 0.034
 
 _TRUNK = ("pelvis", "spine_01", "spine_02", "chest_low", "chest_high")
 _BLOCKED = (*_TRUNK, "neck", "head_low", "head_high", "rig_front", "rig_back")
@@ -146,7 +146,7 @@ def _trunk(body: Body, owner: NDArray[np.int64]) -> list[Capsule]:
     capsules = []
     for name, bone, height in zip(_TRUNK, (*bones[:4], bones[3]), heights, strict=True):
         around = skin[np.abs(skin[:, 2] - height) < 0.045]
-        (back, right), (front, left) = np.quantile(around[:, :2], [0.03, 0.97], axis=0)
+        (back, right), (front, left) = np.quantile(around[:, :2], [0.015, 0.985], axis=0)
         radius = 0.5 * float(front - back)
         half = max(0.5 * float(left - right) - radius, 0.005)
         middle = np.array([0.5 * (front + back), 0.0, height])
