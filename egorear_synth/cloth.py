@@ -146,13 +146,13 @@ def puffed(piece: Piece, depth: FloatArray | float) -> Piece:
     )
 
 
-def smoothed(piece: Piece, rounds: int, least: float) -> Piece:
+def smoothed(piece: Piece, rounds: int, least: FloatArray | float) -> Piece:
     """Return the piece without fine creases, its borders where they were, and everywhere off the skin.
 
     Args:
         piece: what is smoothed.
         rounds: how often each vertex moves half of the way, along the normal, to the mean of its neighbours.
-        least: distance to the skin that is kept, m.
+        least: distance to the skin that is kept, of all or of (N,) vertices, m.
     """
     edges = np.concatenate([piece.faces[:, [0, 1]], piece.faces[:, [1, 2]], piece.faces[:, [2, 0]]])
     unique, count = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)

@@ -14,6 +14,8 @@ from egorear_synth.tailor import SIDES, Tailor
 
 EYES = (0.75, 0.75, 0.75)
 
+TUCKED_GAP_M = 0.002
+
 EDGE_M = 0.01
 """Nearer to an edge of cloth it is no fault to see what is beneath."""
 
@@ -62,9 +64,10 @@ def layers(body: Body, outfit: Outfit) -> list[Layer]:
     tailor = Tailor(body)
     bottoms, over = _bottoms(tailor, outfit), _tops(tailor, outfit)
     found = [_visible(tailor, _skin(tailor, outfit), [*bottoms, *over])]
-    found += [_visible(tailor, garment.piece, over) for garment in bottoms]
+    outer, inner = (bottoms, over) if _tucked(outfit) else (over, bottoms)
+    found += [_visible(tailor, garment.piece, outer) for garment in inner]
     hair, tone = np.array(outfit.hair), np.array(outfit.skin)
-    outside = [garment.piece for garment in over]
+    outside = [garment.piece for garment in outer]
     outside += [scalp(tailor, outfit.hair_cut, hair, tone), *hanging_hair(tailor, outfit.hair_cut, hair)]
     return found + [Layer(piece, np.zeros(len(piece.faces), dtype=bool)) for piece in outside]
 
@@ -97,7 +100,7 @@ def _skin(tailor: Tailor, outfit: Outfit) -> Piece:
 
 def _bottoms(tailor: Tailor, outfit: Outfit) -> list[Garment]:
     garments = []
-    waist = tailor.waist + (0.03 if outfit.tucked else 0.015)
+    waist = tailor.waist + (0.03 if _tucked(outfit) else 0.015)
     if outfit.shoes == "boots":
         high = outfit.bottom in ("skirt", "leggings", "none", "shorts")
         height = tailor.ankle + (tailor.knee - tailor.ankle) * (0.7 if high else 0.25)
@@ -122,11 +125,11 @@ def _tops(tailor: Tailor, outfit: Outfit) -> list[Garment]:
     gap = TOP_GAP_M[outfit.top]
     lower = tailor.crotch + 0.35 * (tailor.waist - tailor.crotch)
     skirted = outfit.top in ("coat", "dress")
-    hem = tailor.waist - 0.02 if skirted or (outfit.tucked and gap < 0.015) else lower
-    if outfit.tucked and not skirted and gap < 0.015:
-        gap = min(gap, 0.004)
+    tucked = _tucked(outfit)
+    hem = tailor.waist - 0.02 if skirted or tucked else lower
     loose = max(outfit.looseness, 0.5) if gap > 0.015 else outfit.looseness
-    over = 0.0 if skirted or outfit.tucked else 0.009
+    # Inside a waistband a top lies flat; over one it stands off.
+    over = TUCKED_GAP_M - gap if tucked else 0.0 if skirted else 0.009
     cut = TopCut(
         hem, outfit.sleeve, COLLAR_M[outfit.top], 0.6 * loose if skirted else loose, gap, over, outfit.tucked or skirted
     )
@@ -142,6 +145,11 @@ def _tops(tailor: Tailor, outfit: Outfit) -> list[Garment]:
     pleats = (9, 0.015) if outfit.top == "dress" else (1, 0.0)
     around = gap + (0.004 if outfit.top == "dress" else 0.012)
     return [garment, skirt(tailor, hanging, upper, bottom, around, pleats, outfit.top_colour)]
+
+
+def _tucked(outfit: Outfit) -> bool:
+    """Return whether the top is worn inside what is below; jackets and coats never are."""
+    return outfit.tucked and outfit.top in ("T-shirt", "tank top", "shirt", "pullover")
 
 
 def _leg_height(tailor: Tailor, leg: float) -> float:

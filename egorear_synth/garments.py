@@ -109,7 +109,7 @@ def top(tailor: Tailor, cut: TopCut, colour: Colour) -> Garment:
             sleeve = tailor.around_limb(axis, mine, 0.08, end).fallen(0.12 if cut.sleeve > 1.2 else -0.05)
             piece = hung(piece, piece.vertices_of(tailor.on(piece, *mine)), sleeve, 0.7 * cut.looseness)
     if cut.looseness > 0.25:
-        piece = smoothed(piece, 4, 0.6 * cut.gap)
+        piece = smoothed(piece, 4, 0.6 * (cut.gap + over))
     return Garment(piece, parts, tuple(cuts))
 
 

@@ -76,7 +76,7 @@ def test_unknown_details_are_named() -> None:
 def test_a_population_is_as_varied_as_people_are() -> None:
     rng = np.random.default_rng(0)
     facts = []
-    for _ in range(80):
+    for _ in range(60):
         phenotype = make_phenotype(rng)
         facts.append(body_facts(phenotype, make_body(phenotype)))
     heights, masses, ages = (np.array([fact[key] for fact in facts]) for key in ("height_m", "mass_kg", "age_years"))
