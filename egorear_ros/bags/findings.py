@@ -21,6 +21,9 @@ LONG_GAP_S = 0.5
 RATE_SHARE = 0.05
 JITTER_SHARE = 0.25
 INCOMPLETE_SHARE = 0.02
+EDGE_SETS = 2
+"""Where a recording begins and ends, sets may be incomplete."""
+
 ENDS_S = 1.0
 """A camera that begins this much later or ends this much earlier than the others is named."""
 
@@ -172,7 +175,7 @@ def _gap_findings(lane: Lane, view: str) -> Iterator[Finding]:
 
 def _set_findings(survey: Survey, view_count: int, sync: SyncConfig) -> Iterator[Finding]:
     sets = survey.complete + survey.partial + survey.dropped
-    if not sets or survey.complete >= (1 - INCOMPLETE_SHARE) * sets:
+    if not sets or survey.complete >= (1 - INCOMPLETE_SHARE) * sets - EDGE_SETS:
         return
     text = (
         f"Only {survey.complete} of {sets} moments have images of all {view_count} views "

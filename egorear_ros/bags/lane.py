@@ -72,7 +72,7 @@ class Lane:
 
         Args:
             message: its beginning.
-            begin_ns: log time from which moments are counted, ns.
+            begin_ns: log time of the first message of all, ns.
         """
         self.count += 1
         self.bytes += message.size

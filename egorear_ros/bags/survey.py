@@ -46,6 +46,7 @@ class Survey:
     ) -> None:
         self.lanes = {topic: Lane(topic) for topic in bag.topics}
         self.messages = self.bytes = 0
+        self._first_ns = self._newest_ns = 0
         self.begin_ns: int | None = None
         self.end_ns: int | None = None
         self.clock_jumps = Events()
@@ -76,9 +77,9 @@ class Survey:
 
     def _add(self, message: RawMessage) -> None:
         if self.begin_ns is None or self.end_ns is None:
-            self.begin_ns = self.end_ns = self._newest_ns = message.log_ns
+            self.begin_ns = self.end_ns = self._first_ns = self._newest_ns = message.log_ns
         if message.log_ns < self._newest_ns - JUMP_NS:
-            self.clock_jumps.add((self._newest_ns - self.begin_ns) * 1e-9, (message.log_ns - self._newest_ns) * 1e-9)
+            self.clock_jumps.add((self._newest_ns - self._first_ns) * 1e-9, (message.log_ns - self._newest_ns) * 1e-9)
             self._newest_ns = message.log_ns
         self._newest_ns = max(self._newest_ns, message.log_ns)
         self.begin_ns = min(self.begin_ns, message.log_ns)
@@ -88,7 +89,7 @@ class Survey:
         lane = self.lanes.get(message.topic)
         if lane is None:
             lane = self.lanes[message.topic] = Lane(message.topic)
-        header = lane.add(message, self.begin_ns)
+        header = lane.add(message, self._first_ns)
         view = self._views.get(message.topic.name)
         if view is not None and header is not None and self._synchronizer is not None:
             self._count_skew(list(catch_up(self._synchronizer, message.log_ns)))
