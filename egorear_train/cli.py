@@ -5,6 +5,7 @@ config.yaml (every setting, also the defaults), last.ckpt, best.ckpt, metrics.cs
 TensorBoard's files.
 """
 
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,11 +19,14 @@ from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from egorear_ros.models.size import ModelSize
+from egorear_train import stages
 from egorear_train.checkpoints import BEST, LAST, AtomicCheckpointIO, RunCheckpoints
+from egorear_train.config_errors import TrainingConfigError, is_wrapped, plain
 from egorear_train.csv_log import CsvLog
 from egorear_train.data import FrameSetData
 from egorear_train.monitors import Lines, Pictures, Predictions, RunLogs, Throughput
-from egorear_train.schedule import CLIP_NORM, EPOCHS
+from egorear_train.schedule import CLIP_NORM, EPOCHS, OptimizerConfig
 from egorear_train.stages import Stage
 
 CONFIG = "config.yaml"
@@ -34,11 +38,18 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "gradient_clip_val": CLIP_NORM,
     "use_distributed_sampler": False,  # EpochBatches shares the frames among the processes itself
     "num_sanity_val_steps": 0,
+    "enable_model_summary": False,
 }
 
 
-class TrainingConfigError(ValueError):
-    """A recipe or an argument is wrong: names the key, what was expected, what was found."""
+def describe(stage: Stage) -> str:
+    """Return a stage's network and size in a sentence."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in stage.parameters()]
+    total, trained = (sum(count for count, wanted in sizes if wanted or not only) / 1e6 for only in (False, True))
+    return (
+        f"{type(stage).__name__}: {type(stage.network).__name__} for {', '.join(stage.rig.views)}; "
+        f"{total:.2f} M parameters, {trained:.2f} M of them trained"
+    )
 
 
 class TrainingCli(LightningCLI):
@@ -109,6 +120,7 @@ class TrainingCli(LightningCLI):
         """Write every setting beside the checkpoints."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.trainer.is_global_zero:
+            sys.stdout.write(f"{describe(self.model)}\nEverything goes into {self.folder}\n")
             path, config = str(self.folder / CONFIG), self.config[self.subcommand]
             self._parser(self.subcommand).save(config, path, skip_none=False, overwrite=True, multifile=False)
 
@@ -127,8 +139,7 @@ def train(arguments: Sequence[str], data_class: type[LightningDataModule] = Fram
     Raises:
         TrainingConfigError: an option or a recipe is wrong.
     """
-    warnings.filterwarnings("ignore", message=".*LightningCLI's args parameter.*")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    _quieten()
     torch.set_float32_matmul_precision("highest")  # as published: single precision
     verbs = TrainingCli.subcommands()
     try:
@@ -144,13 +155,37 @@ def train(arguments: Sequence[str], data_class: type[LightningDataModule] = Fram
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
-    except ArgumentError as error:
-        raise TrainingConfigError(_sentence(str(error))) from error
+    except (ArgumentError, ValueError) as error:
+        if isinstance(error, ArgumentError) or is_wrapped(error):
+            known = (
+                Trainer,
+                data_class,
+                ModelSize,
+                OptimizerConfig,
+                *(getattr(stages, name) for name in stages.__all__),
+            )
+            raise TrainingConfigError(plain(str(error), known)) from error
+        raise
+
+
+def _quieten() -> None:
+    """Silence what Lightning says about itself and about settings that are meant."""
+    for text in (
+        "LightningCLI's args parameter",
+        "does not have many workers",
+        "LeafSpec",
+        "in eval mode at the start",
+    ):
+        warnings.filterwarnings("ignore", message=f".*{text}.*")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_advertisement)
+    logging.getLogger("lightning.pytorch.trainer.connectors.logger_connector.logger_connector").addFilter(
+        _no_advertisement
+    )
+
+
+def _no_advertisement(record: logging.LogRecord) -> bool:
+    return "litlogger" not in record.getMessage()
 
 
 def _listed(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _sentence(text: str) -> str:
-    return " ".join(text.split())

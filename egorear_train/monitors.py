@@ -86,7 +86,8 @@ class Pictures(Callback):
         drawn = {}
         if snapshot.maps:
             drawn["heatmaps"] = self.folder / f"{stem}_heatmaps.png"
-            cv2.imwrite(str(drawn["heatmaps"]), draw_heatmaps(snapshot, stage.rig))
+            if not cv2.imwrite(str(drawn["heatmaps"]), draw_heatmaps(snapshot, stage.rig)):
+                raise OSError(f"{drawn['heatmaps']} could not be written. Is the disk full?")
         if snapshot.joints_cm is not None:
             drawn["skeletons"] = self.folder / f"{stem}_skeletons.png"
             caption = f"{snapshot.name}, validation after epoch {trainer.current_epoch}, step {trainer.global_step}"

@@ -69,6 +69,8 @@ class Stage(LightningModule):
         """
         super().__init__()
         self.rig = load_training_rig(rig, tuple(views))
+        if len(views) < 2 and not self.single_views:
+            raise ValueError(f"model.views is {', '.join(views)}; expected two or more: one view shows no depth.")
         self.size = replace(size, view_count=max(2, len(views)))
         self.optimizer_config = optimizer
         self.training_data = training_data
