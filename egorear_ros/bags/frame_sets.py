@@ -51,8 +51,9 @@ class FrameSets:
 
 
 def make_synchronizer(views: tuple[str, ...], sync: SyncConfig) -> Synchronizer:
-    """Return the synchronizer that the node makes of the same configuration."""
-    return Synchronizer(views, round(sync.tolerance_ms * MS_NS), round(sync.max_wait_ms * MS_NS), sync.min_views)
+    """Return the synchronizer that the node makes of the same configuration; a single view makes sets alone."""
+    min_views = min(sync.min_views, len(views))
+    return Synchronizer(views, round(sync.tolerance_ms * MS_NS), round(sync.max_wait_ms * MS_NS), min_views)
 
 
 def catch_up(synchronizer: Synchronizer, now_ns: int | None) -> Iterator[FrameSet]:

@@ -20,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|model|wearer|synth|bag",
+        metavar="transport|lag|model|wearer|synth|bag|data",
         help="which benchmarks; all of them by default",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
@@ -119,6 +119,12 @@ def _bag(args: argparse.Namespace) -> list[Row]:
     return measure_bag(args.out, args.calib)
 
 
+def _data(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.data import measure_data
+
+    return measure_data(args.out / "data", args.calib)
+
+
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "transport": ("four 872x872 JPEG streams at 30 Hz, no estimator", _transport),
     "lag": ("a model slower than the stream", _lag),
@@ -126,4 +132,5 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "wearer": ("the synthetic wearer, four views", _wearer),
     "synth": ("sequences of a data set, files written", _synth),
     "bag": ("recordings of four cameras, 60 kB an image, checked", _bag),
+    "data": ("training samples from files and from a pack, one core", _data),
 }

@@ -128,4 +128,4 @@ def test_a_recording_that_was_cut_off(tmp_path: Path, capsys: pytest.CaptureFixt
     bag_data.cut(bag_data.storage_file(bag), size)
     assert run("check", bag) == 1
     out = capsys.readouterr().out
-    assert "bag.mcap is" in out and "wrong" in out
+    assert "wrong  bag.mcap" in out and "wrong." in out
