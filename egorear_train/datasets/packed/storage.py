@@ -77,30 +77,36 @@ class RemoteStorage:
         Raises:
             DatasetError: no package for this kind of storage is installed.
         """
-        from fsspec.core import url_to_fs
-
         self.where = url.rstrip("/")
         self._cache = cache or CACHE
         self._limit = None if cache_gb is None else int(cache_gb * 1e9)
+        self._connection = self._connect()
+
+    def _connect(self) -> tuple[int, Any, str]:
+        """Return this process's number, file system and path: connections do not survive a fork."""
+        from fsspec.core import url_to_fs
+
         try:
-            self._files, self._root = url_to_fs(self.where)
+            return (os.getpid(), *url_to_fs(self.where, skip_instance_cache=True))
         except (ImportError, ValueError) as error:
             raise DatasetError(f"{self.where} cannot be opened: {error}.") from error
 
+    def _remote(self, file: str) -> tuple[Any, str]:
+        """Return the file system, opened in this process, and a file's path in it."""
+        if self._connection[0] != os.getpid():
+            self._connection = self._connect()
+        _, files, root = self._connection
+        return files, f"{root}/{file}"
+
     def __getstate__(self) -> dict[str, Any]:
-        """Open the storage anew in each process: connections cannot be shared."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_files", "_root")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        from fsspec.core import url_to_fs
-
-        self.__dict__.update(state)
-        self._files, self._root = url_to_fs(self.where)
+        """Leave the connection behind: the next process makes its own."""
+        return {**self.__dict__, "_connection": (0, None, "")}
 
     def read_card(self) -> bytes:
         """Return the pack's card, always fetched; see `Storage`."""
         try:
-            card: bytes = self._files.cat_file(f"{self._root}/{CARD}")
+            files, path = self._remote(CARD)
+            card: bytes = files.cat_file(path)
         except OSError as error:
             raise DatasetError(f"{self.where}/{CARD} cannot be fetched: {error}.") from error
         self._cache /= hashlib.sha256(self.where.encode() + card).hexdigest()[:16]
@@ -128,7 +134,8 @@ class RemoteStorage:
                 return
             part = path.with_name(f".{path.name}.part")
             try:
-                self._files.get_file(f"{self._root}/{file}", str(part))
+                files, remote = self._remote(file)
+                files.get_file(remote, str(part))
                 part.replace(path)
             except OSError as error:
                 raise DatasetError(f"{self.where}/{file} cannot be fetched: {error}.") from error

@@ -1,7 +1,13 @@
 """Reading packs: from folders and object storage, damaged, and with what they do not fit."""
 
 import os
+import pickle
+import threading
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -18,6 +24,7 @@ from egorear_train.datasets.errors import DamagedFrame, DatasetError
 from egorear_train.datasets.packed.dataset import PackedDataset, windowed_order
 from egorear_train.datasets.packed.pack import PackSettings, pack
 from egorear_train.datasets.packed.storage import RemoteStorage
+from egorear_train.loader import EpochBatches, Position
 
 SIZE = 16
 FRAMES = 12
@@ -54,6 +61,23 @@ def test_workers_read_every_frame_once(packed: Path) -> None:
     names = [name for batch in DataLoader(dataset, batch_size=3, num_workers=2) for name in batch["meta"]]
     assert names == [dataset[index]["meta"] for index in range(FRAMES)]
     assert len(set(names)) == FRAMES
+
+
+@pytest.mark.parametrize("window", [None, 2])
+def test_processes_and_workers_together_read_every_frame_once_an_epoch(packed: Path, window: int | None) -> None:
+    dataset = PackedDataset(packed, "train", RIG, SIZE, window=window)
+    orders = []
+    for epoch in range(2):
+        names = []
+        for rank in range(2):
+            batches = EpochBatches(partial(dataset.epoch_order, 7), len(dataset), 3, drop_last=True, rank=rank, world=2)
+            batches.start = Position(epoch, 0)
+            names += [
+                name for batch in DataLoader(dataset, batch_sampler=batches, num_workers=2) for name in batch["meta"]
+            ]
+        assert len(names) == len(set(names)) == FRAMES
+        orders.append(names)
+    assert orders[0] != orders[1]
 
 
 def test_shards_are_webdatasets(packed: Path) -> None:
@@ -163,10 +187,33 @@ def test_cache_stays_small(url: str, tmp_path: Path) -> None:
     assert [path.name for path in cache.rglob("*.tar")] == ["train-000000.tar"]
 
 
-def test_workers_share_a_cache(packed: Path, tmp_path: Path) -> None:
-    dataset = PackedDataset(f"file://{packed}", "train", RIG, SIZE, cache=tmp_path / "cache")
-    names = [name for batch in DataLoader(dataset, batch_size=2, num_workers=2) for name in batch["meta"]]
+@pytest.fixture
+def web(packed: Path) -> Iterator[tuple[str, list[str]]]:
+    """The pack on a web server, and what was asked of it."""
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *args: object) -> None:
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(packed)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_workers_share_a_cache(web: tuple[str, list[str]], tmp_path: Path) -> None:
+    url, asked = web
+    dataset = pickle.loads(pickle.dumps(PackedDataset(url, "train", RIG, SIZE, cache=tmp_path / "cache")))
+    loader = DataLoader(dataset, batch_size=2, num_workers=2)
+    names = [name for batch in loader for name in batch["meta"]]
     assert len(set(names)) == FRAMES
+    assert Counter(asked).most_common(1)[0][1] == 1, "each file is fetched once"
     assert not list((tmp_path / "cache").rglob("*.part"))
 
 
