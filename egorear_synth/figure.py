@@ -24,6 +24,8 @@ _ARM_CHANNELS = (
     "finger_curl",
 )
 
+_FOOT_CHANNELS = ("foot_forward", "foot_up", "toes_down")
+
 CHANNELS: tuple[str, ...] = (
     "crouch",
     "trunk_bend_forward",
@@ -34,8 +36,11 @@ CHANNELS: tuple[str, ...] = (
     "head_lean_right",
     *(f"left_{name}" for name in _ARM_CHANNELS),
     *(f"right_{name}" for name in _ARM_CHANNELS),
+    "sway_left",
+    *(f"{side}_{name}" for side in ("left", "right") for name in _FOOT_CHANNELS),
 )
-"""What gestures control. `crouch` is the share of the leg length by which the pelvis is lowered."""
+"""What gestures control. `crouch` is the share of the leg length by which the pelvis is lowered, `sway_left` the
+share of the hips' width by which it goes to the side; feet move from where they stand by shares of the leg length."""
 
 CHANNEL_INDEX = {name: index for index, name in enumerate(CHANNELS)}
 
@@ -105,6 +110,16 @@ def ankle_position(limbs: Limbs, foot: Foot) -> FloatArray:
     return np.array([foot.x, foot.y, limbs.ankle_height + foot.lift]) + turned
 
 
+def move_foot(limbs: Limbs, foot: Foot, side: str, angles: FloatArray) -> Foot:
+    """Return a foot moved from where it stands, as the channels of its side say."""
+    forward, up, pitch = (angles[CHANNEL_INDEX[f"{side}_{name}"]] for name in _FOOT_CHANNELS)
+    if forward == up == pitch == 0.0:
+        return foot
+    ahead = forward * limbs.leg
+    x, y = foot.x + ahead * np.cos(foot.heading), foot.y + ahead * np.sin(foot.heading)
+    return Foot(float(x), float(y), foot.heading, foot.pitch + float(pitch), foot.lift + float(up) * limbs.leg)
+
+
 def pose_figure(
     body: Body, limbs: Limbs, angles: FloatArray, pelvis: FloatArray, heading: float, feet: tuple[Foot, Foot]
 ) -> Pose:
@@ -123,7 +138,7 @@ def pose_figure(
     crouch = angle["crouch"]
     facing = rotmat_about("z", heading)
     root = facing @ rotmat_about("y", 0.9 * crouch + 0.3 * angle["trunk_bend_forward"])
-    hips = pelvis - facing @ np.array([0.5 * crouch * limbs.leg, 0.0, 0.0])
+    hips = pelvis + facing @ np.array([-0.5 * crouch * limbs.leg, angle["sway_left"] * limbs.hip_width, 0.0])
     hips[2] -= crouch * limbs.leg
     bone = _bone_index(body.bone_names)
     rotations[bone["pelvis"]] = root

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from egorear_ros.structures import FloatArray
+from egorear_synth.activities import ACTIVITIES
 from egorear_synth.body import Body
-from egorear_synth.figure import CHANNEL_INDEX, CHANNELS, measure_limbs, pose_figure
+from egorear_synth.figure import CHANNEL_INDEX, CHANNELS, SIDES, measure_limbs, move_foot, pose_figure
 from egorear_synth.gestures import STANDING, WALKING, Gesture
 from egorear_synth.skinning import Pose
 from egorear_synth.steps import ClosedPath, Walk
@@ -54,6 +55,12 @@ class ProceduralMotion:
         """Time after which the motion repeats."""
         return self._walk.period_s
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a data set says about this movement, JSON values only."""
+        gestures = sorted({item.gesture.__name__ for item in self._schedule})
+        return {"period_s": round(self.period_s, 3), "gestures": gestures}
+
     def pose_at(self, time_s: float) -> Pose:
         """Return the pose at a time, s, of any size and sign."""
         time_s = time_s % self._walk.period_s
@@ -66,10 +73,12 @@ class ProceduralMotion:
                 for name, value in item.gesture(time_s - item.begin_s, item.side, other).items():
                     index = CHANNEL_INDEX[name]
                     angles[index] += weight * (value - angles[index])
-        feet = (self._walk.foot(0, time_s), self._walk.foot(1, time_s))
+        left, right = (
+            move_foot(self._limbs, self._walk.foot(index, time_s), side, angles) for index, side in enumerate(SIDES)
+        )
         # The hip of the leg that is ahead is ahead as well.
         heading -= 0.12 * self._walk.stride(time_s)
-        return pose_figure(self._body, self._limbs, angles, pelvis, heading, feet)
+        return pose_figure(self._body, self._limbs, angles, pelvis, heading, (left, right))
 
     def _relaxed(self, time_s: float) -> FloatArray:
         """Arms that hang and swing against the legs, a head that looks around, a trunk that sways."""
@@ -94,7 +103,12 @@ class ProceduralMotion:
         """Slow movements of every channel, a few degrees; the head's are larger."""
         waves = np.sin(2 * np.pi * self._cycles * time_s / self._walk.period_s + self._phases).sum(axis=0)
         size = np.full(len(CHANNELS), 0.015)
-        size[CHANNEL_INDEX["crouch"]] = 0.0
+        for name in (
+            "crouch",
+            "sway_left",
+            *(channel for channel in CHANNELS if "foot" in channel or "toes" in channel),
+        ):
+            size[CHANNEL_INDEX[name]] = 0.0
         size[CHANNEL_INDEX["head_turn_left"]] = 0.22
         size[CHANNEL_INDEX["head_nod_forward"]] = 0.08
         for name in (
@@ -110,9 +124,10 @@ class ProceduralMotion:
     def _make_schedule(self, rng: np.random.Generator) -> list[Scheduled]:
         """Give each stop one gesture of a shuffled list, and some stretches of walking one as well."""
         schedule = []
-        order = rng.permutation(len(STANDING))
+        gestures = STANDING + ACTIVITIES
+        order = rng.permutation(len(gestures))
         for index, (begin_s, end_s) in enumerate(self._walk.standing):
-            gesture = STANDING[order[index % len(order)]]
+            gesture = gestures[order[index % len(order)]]
             schedule.append(Scheduled(gesture, begin_s + 0.1, end_s, _side(rng)))
         for begin_s, end_s in self._walk.walking:
             if end_s - begin_s > 3.5 and rng.random() < 0.6:
