@@ -7,7 +7,7 @@ import numpy as np
 from egorear_ros.structures import FloatArray
 from egorear_synth.body import Body
 from egorear_synth.cloth import Bools, Piece, puffed, sewn, split
-from egorear_synth.garments import Garment, TopCut, boots, skirt, top, trousers
+from egorear_synth.garments import ARMS, Garment, TopCut, boots, skirt, top, trousers
 from egorear_synth.hair import HAIR_PART, face_paint, hanging_hair, scalp
 from egorear_synth.outfit import Outfit
 from egorear_synth.tailor import SIDES, Tailor
@@ -26,7 +26,7 @@ TOP_GAP_M = {"T-shirt": 0.007, "tank top": 0.005, "shirt": 0.008, "pullover": 0.
 BOTTOM_GAP_M = {
     "trousers": 0.007,
     "jeans": 0.006,
-    "leggings": 0.003,
+    "leggings": 0.005,
     "shorts": 0.007,
     "skirt": 0.008,
     "long skirt": 0.008,
@@ -167,7 +167,7 @@ def _patterned(tailor: Tailor, piece: Piece, outfit: Outfit) -> Piece:
     trunk = tailor.on(piece, "torso", "hips")
     if outfit.pattern == "stripes":
         for low in np.arange(tailor.waist - 0.08, tailor.armpit + 0.06, 0.09):
-            piece = _between(piece, piece.skin[:, 2], low, low + 0.04, tailor.on(piece, "torso", "hips"), second)
+            piece = _between(piece, piece.skin[:, 2], low, low + 0.04, ~tailor.on(piece, *ARMS, "neck"), second)
     elif outfit.pattern == "yoke":
         piece = _between(piece, piece.skin[:, 2], tailor.armpit + 0.05, 9.0, None, second)
     elif outfit.pattern == "print":

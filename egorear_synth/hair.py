@@ -85,7 +85,7 @@ def _curtain(tailor: Tailor, cut: HairCut, hair: FloatArray) -> Piece:
     outline = envelope(axis, around, 0.0, length).fallen(0.35)
     ways = np.linspace(0.0, length, max(int(length / 0.035), 5))[::-1]
     # From the back, 0, to before the ears; farther down it stays behind the shoulders.
-    broad = np.interp(ways, [0.0, 0.14, 0.24, 0.4], [1.75, 1.6, 1.15, 0.9])
+    broad = np.interp(ways, [0.0, 0.14, 0.24, 0.4], [1.75, 1.6, 1.0, 0.65])
     angle = np.linspace(-1, 1, CURTAIN_COLUMNS) * broad[:, None]
     widest = float(outline.radius[:6].max())
     points = np.empty((len(ways), CURTAIN_COLUMNS, 3))
