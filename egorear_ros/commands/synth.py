@@ -47,6 +47,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         "--procedural", type=float, default=0.2, metavar="SHARE", help="of the others, built-in motion instead of clips"
     )
     add("--clip-rate", type=float, default=120.0, metavar="HZ", help="of AMC clips, which do not say (default: 120)")
+    add("--textures", default="", metavar="DIR", help="folder of your own images, for floors, walls and furniture")
     add("--split", type=_split, default=(80.0, 10.0, 10.0), metavar="80/10/10", help="train, validation, test, percent")
     add("--workers", type=int, default=1, help="processes, at most one per core (default: 1)")
     add("--ray", default="", metavar="ADDRESS", help="make them on a Ray cluster; local: one on this machine")
@@ -89,6 +90,7 @@ def _settings(args: argparse.Namespace) -> "Settings":
         random_pose=args.random_pose,
         procedural=args.procedural,
         clip_rate_hz=args.clip_rate,
+        textures=args.textures,
         split=args.split,
     )
 

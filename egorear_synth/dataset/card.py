@@ -47,13 +47,14 @@ def make_card(settings: Mapping[str, Any], sequences: Sequence[Mapping[str, Any]
     """
     return {
         "format": FORMAT,
-        "settings": {key: value for key, value in settings.items() if key not in ("format", "clips")},
+        "settings": {key: value for key, value in settings.items() if key not in ("format", "clips", "textures")},
         "made_with": _distinct(known["made_with"] for known in sequences),
         "counts": {
             split: count_sequences([known for known in sequences if known["split"] == split])
             for split in (*SPLITS, "all")
         }
         | {"all": count_sequences(sequences)},
+        "textures": len(settings.get("textures", {})),
         "clips": {split: _clips(sequences, split) for split in SPLITS},
         "visible_share": visible_shares(sequences),
         "body": _statistics(known["person"] for known in sequences)

@@ -1,11 +1,14 @@
 """Put a planned sequence's wearer together: person, motion, place and mount, each from its own seed."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from egorear_ros.structures import Rig
+from egorear_ros.geometry.transforms import transform_points
+from egorear_ros.structures import FloatArray, Rig
 from egorear_synth.body import Body
 from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
@@ -14,14 +17,19 @@ from egorear_synth.dataset.settings import Settings
 from egorear_synth.mount import Mount, MountError, make_mount
 from egorear_synth.person import Person, make_person
 from egorear_synth.place import make_place
+from egorear_synth.places.texture_folder import TextureFolder
 from egorear_synth.procedural import ProceduralMotion
 from egorear_synth.random_poses import RandomPoses
-from egorear_synth.skinning import Pose
+from egorear_synth.skin import Skin
+from egorear_synth.skinning import Pose, bone_transforms
 from egorear_synth.wearer import Motion, Wearer
 
 _STREAMS = {"person": 1, "place": 2, "mount": 3, "motion": 4, "sensor": 5, "frame": 6}
 
 MOUNT_TRIES = 4
+
+OCCUPIED_HZ, OCCUPIED_VERTICES = 10, 10
+"""Furniture keeps clear of every tenth vertex, ten times a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +77,13 @@ def make_cast(settings: Settings, rig: Rig, plan: SequencePlan) -> Cast:
     Raises:
         ClipError: the clip cannot be used.
         MountError: the rig cannot be worn.
+        TextureError: a texture cannot be read any more.
     """
     person = make_person(stream(settings, plan, "person"))
-    place = make_place(stream(settings, plan, "place"))
     mount = _mount(settings, rig, plan, person)
     motion, begin_s, facts = _motion(settings, plan, person.body)
+    occupied = _occupied(settings, rig, person, motion, mount, begin_s)
+    place = make_place(stream(settings, plan, "place"), occupied, _textures(settings.textures))
     wearer = Wearer(rig, person, motion, place, mount)
     return Cast(wearer, begin_s, {"person": person.facts, "motion": facts, "place": place.facts, "mount": mount.facts})
 
@@ -87,6 +97,26 @@ def _mount(settings: Settings, rig: Rig, plan: SequencePlan, person: Person) -> 
             if attempt == MOUNT_TRIES - 1:
                 raise
     raise AssertionError("unreachable")
+
+
+def _occupied(settings: Settings, rig: Rig, person: Person, motion: Motion, mount: Mount, begin_s: float) -> FloatArray:
+    """Return (N, 3) points of body and cameras in the course of the sequence, m: nothing else may stand there."""
+    skin, head = Skin(person.body), person.body.bone("head")
+    cameras = np.array([camera.T_device_camera[:3, 3] for camera in rig.cameras])
+    duration_s = (settings.frames - 1) / settings.rate_hz
+    points = []
+    for time_s in begin_s + np.linspace(0.0, duration_s, max(2, round(OCCUPIED_HZ * duration_s))):
+        T_world_rest = bone_transforms(person.body, motion.pose_at(float(time_s)))
+        vertices = skin.posed(T_world_rest, person.body.vertices)[0]
+        T_world_device = T_world_rest[head] @ mount.T_head_device(float(time_s))
+        points += [vertices[::OCCUPIED_VERTICES].astype(np.float64), transform_points(T_world_device, cameras)]
+    return np.concatenate(points)
+
+
+@lru_cache(maxsize=1)
+def _textures(folder: str) -> TextureFolder | None:
+    """Return the folder of textures, which keeps what it has read, once per process."""
+    return TextureFolder(Path(folder).expanduser()) if folder else None
 
 
 def _motion(settings: Settings, plan: SequencePlan, body: Body) -> tuple[Motion, float, dict[str, Any]]:

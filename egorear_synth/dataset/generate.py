@@ -13,14 +13,15 @@ from typing import Any, Protocol
 from egorear_ros.geometry.rig_file import load_rig, save_rig
 from egorear_ros.structures import Rig
 from egorear_synth.dataset.card import write_card
-from egorear_synth.dataset.clip_list import ClipFile, check_clips, split_clips
+from egorear_synth.dataset.clip_list import ClipFile, check_clips, file_sha256, split_clips
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import SplitFiles
 from egorear_synth.dataset.plan import SequencePlan, plan_sequences
 from egorear_synth.dataset.ray_workers import RayWorkers
 from egorear_synth.dataset.settings import SETTINGS_FILE, SPLITS, Settings, check_same, fingerprint, read_settings
 from egorear_synth.dataset.workers import Job, Workers
-from egorear_synth.dataset.writer import PARTS, dump_json, naming_disk_errors, write_whole
+from egorear_synth.dataset.writer import PARTS, dump_json, naming_disk_errors, remove_stale, write_whole
+from egorear_synth.places.texture_folder import TextureFolder
 
 RIG_FILE = "rig.yaml"
 
@@ -90,6 +91,7 @@ def generate(
     Raises:
         SynthError: settings, clips or folder cannot be used, the disk is full, or a worker died.
         CalibrationError: the rig cannot be used.
+        TextureError: a texture cannot be read.
     """
     if count < 1 or workers < 1:
         raise SynthError(f"--sequences is {count} and --workers is {workers}; expected 1 or more.")
@@ -99,12 +101,14 @@ def generate(
     kept_together = "none"
     if clips:
         by_split, kept_together = split_clips(clips, [share / 100 for share in settings.split], settings.seed)
-    _prepare(root, rig, settings, by_split, kept_together)
+    textures = check_textures(settings.textures)
+    _prepare(root, rig, settings, by_split, kept_together, textures)
     plans = plan_sequences(settings, by_split, count)
     own = [plan for plan in plans if shard.owns(plan)]
     missing = [plan for plan in own if not plan.folder(root).is_dir()]
     splits = SplitFiles(root)
     with _locked(root, shard):
+        remove_stale(root)
         splits.update()
         progress.begin(missing, len(own) - len(missing), settings.frames)
         try:
@@ -120,7 +124,23 @@ def generate(
             write_card(root)
 
 
-def _prepare(root: Path, rig: Rig, settings: Settings, by_split: dict[str, list[ClipFile]], kept: str) -> None:
+def check_textures(folder: str) -> dict[str, str]:
+    """Read every texture, so that a bad one is known before hours of work; return the SHA-256 of each by name.
+
+    Raises:
+        TextureError: no such folder, no textures in it, or one cannot be read.
+    """
+    if not folder:
+        return {}
+    textures = TextureFolder(Path(folder).expanduser())
+    for index in range(len(textures)):
+        textures.texture(index, 1.0)
+    return {path.relative_to(textures.folder).as_posix(): file_sha256(path) for path in textures.paths}
+
+
+def _prepare(
+    root: Path, rig: Rig, settings: Settings, by_split: dict[str, list[ClipFile]], kept: str, textures: dict[str, str]
+) -> None:
     """Make the folder, or check that it was made with the same settings."""
     with tempfile.TemporaryDirectory() as scratch:
         save_rig(rig, Path(scratch) / RIG_FILE, note="The rig that this data set was made for.")
@@ -130,7 +150,7 @@ def _prepare(root: Path, rig: Rig, settings: Settings, by_split: dict[str, list[
         for split, part in by_split.items()
         for clip in part
     }
-    wanted = fingerprint(settings, hashlib.sha256(rig_data).hexdigest(), clips) | {"clips_split_by": kept}
+    wanted = fingerprint(settings, hashlib.sha256(rig_data).hexdigest(), clips, textures) | {"clips_split_by": kept}
     if (root / SETTINGS_FILE).exists():
         check_same(read_settings(root), wanted, root)
     elif root.is_dir() and (unknown := sorted(path.name for path in root.iterdir() if path.name != PARTS)):

@@ -13,7 +13,7 @@ from egorear_ros.structures import FloatArray, Rig
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import sequence_folders
 from egorear_synth.dataset.read_back import read_frames
-from egorear_synth.dataset.writer import naming_disk_errors, write_whole
+from egorear_synth.dataset.writer import naming_disk_errors, remove_stale, write_whole
 
 HEATMAPS = "fisheye_hm"
 HEATMAP_PX = 64
@@ -60,10 +60,12 @@ def _write_sequence(folder: Path, rig: Rig) -> int:
             f"{folder}: heatmaps need {needed / 1e6:,.0f} MB more, and {free / 1e6:,.0f} MB are free. Free space and "
             "run this again; or train without these files: `egorear train` draws heatmaps itself."
         )
+    for made in {path.parent for path in missing}:
+        with naming_disk_errors(folder):
+            made.mkdir(parents=True, exist_ok=True)
+        remove_stale(made)
     for path, (frame, index) in missing.items():
         lens = rig.cameras[index].lens
-        with naming_disk_errors(folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, heatmap_file(frames.pixels[frame, index], (lens.width, lens.height)))
     return len(missing)
 

@@ -28,6 +28,7 @@ class Settings:
         random_pose: share of the sequences that show random poses within joint limits.
         procedural: share of the others that have built-in motion although there are clips.
         clip_rate_hz: frames per second of AMC clips, which do not say.
+        textures: folder of the user's own textures; empty: painted ones alone.
         split: percentages of train, validation and test.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     random_pose: float = 0.3
     procedural: float = 0.2
     clip_rate_hz: float = AMC_RATE_HZ
+    textures: str = ""
     split: tuple[float, float, float] = (80.0, 10.0, 10.0)
 
     def __post_init__(self) -> None:
@@ -60,16 +62,18 @@ class Settings:
                 raise SynthError(f"{name} is {value}; expected {expected}.")
 
 
-def fingerprint(settings: Settings, rig_sha256: str, clips: dict[str, Any]) -> dict[str, Any]:
+def fingerprint(settings: Settings, rig_sha256: str, clips: dict[str, Any], textures: dict[str, str]) -> dict[str, Any]:
     """Return what a data set's settings file says.
 
     Args:
         settings: paths in it are replaced by what is found there, so that machines may differ in them.
         rig_sha256: of the rig file as the data set has it.
         clips: what is known of each clip, by name.
+        textures: SHA-256 of each texture, by name.
     """
-    content = {key: value for key, value in asdict(settings).items() if key not in ("rig", "motion")}
-    return json.loads(json.dumps({"format": FORMAT, **content, "rig_sha256": rig_sha256, "clips": clips}))
+    content = {key: value for key, value in asdict(settings).items() if key not in ("rig", "motion", "textures")}
+    found = {"rig_sha256": rig_sha256, "clips": clips, "textures": textures}
+    return json.loads(json.dumps({"format": FORMAT, **content, **found}))
 
 
 def check_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
@@ -81,13 +85,14 @@ def check_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> N
     differences = [
         f"{key}: there {_brief(found.get(key))}, now {_brief(wanted.get(key))}"
         for key in dict.fromkeys((*wanted, *found))
-        if key != "clips" and found.get(key) != wanted.get(key)
+        if key not in ("clips", "textures") and found.get(key) != wanted.get(key)
     ]
-    old, new = found.get("clips", {}), wanted["clips"]
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            how = "is new" if name not in old else "is no longer there" if name not in new else "has changed"
-            differences.append(f"clip {name} {how}")
+    for what in ("clips", "textures"):
+        old, new = found.get(what, {}), wanted[what]
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                how = "is new" if name not in old else "is no longer there" if name not in new else "has changed"
+                differences.append(f"{what.removesuffix('s')} {name} {how}")
     if differences:
         more = f" and {len(differences) - 4} more" if len(differences) > 4 else ""
         raise SynthError(

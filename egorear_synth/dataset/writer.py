@@ -123,6 +123,14 @@ def write_whole(path: Path, data: bytes) -> None:
             part.unlink(missing_ok=True)
 
 
+def remove_stale(folder: Path) -> None:
+    """Remove what killed processes of this machine left of the files that they were writing into a folder."""
+    for part in folder.glob(f".*.{os.uname().nodename}.*.part"):
+        process = part.name.rsplit(".", 2)[1]
+        if process.isdigit() and not Path(f"/proc/{process}").exists():
+            part.unlink(missing_ok=True)
+
+
 def dump_json(content: Mapping[str, Any], indent: int | None = None) -> str:
     """Return JSON; a number that is not finite is an error, because readers would choke on it."""
     separators = (",", ":") if indent is None else (",", ": ")

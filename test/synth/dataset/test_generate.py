@@ -7,7 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tiny import make, tiny_settings, tree_hash
 
 from egorear_ros.geometry.rig_file import CalibrationError
@@ -18,6 +20,7 @@ from egorear_synth.dataset.finished import sequence_folders
 from egorear_synth.dataset.generate import Shard
 from egorear_synth.dataset.settings import Settings
 from egorear_synth.dataset.writer import PARTS
+from egorear_synth.places.texture_folder import TextureError
 
 
 def command(settings: Settings, root: Path, count: int = 4) -> list[str]:
@@ -178,6 +181,31 @@ def test_a_rig_that_does_not_load_stops_before_anything_is_written(inputs: Path,
     with pytest.raises(CalibrationError, match="no rig calibration 'missing'"):
         make(tiny_settings(inputs, rig="missing"), tmp_path / "set")
     assert not (tmp_path / "set").exists()
+
+
+def test_an_unreadable_texture_is_named_before_anything_is_generated(inputs: Path, tmp_path: Path) -> None:
+    textures = tmp_path / "textures"
+    textures.mkdir()
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(textures / "good.png")
+    whole = (textures / "good.png").read_bytes()
+    (textures / "bad.png").write_bytes(whole[: len(whole) - 30])
+    with pytest.raises(TextureError, match=r"bad.png: this texture cannot be read"):
+        make(tiny_settings(inputs, textures=str(textures)), tmp_path / "set")
+    with pytest.raises(TextureError, match="no such folder of textures"):
+        make(tiny_settings(inputs, textures=str(tmp_path / "missing")), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_another_texture_is_another_data_set(inputs: Path, tmp_path: Path) -> None:
+    textures, root = tmp_path / "textures", tmp_path / "set"
+    textures.mkdir()
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(textures / "plain.png")
+    settings = tiny_settings(inputs, textures=str(textures))
+    make(settings, root, count=1)
+    assert json.loads((root / "dataset.json").read_text())["textures"] == 1
+    Image.fromarray(np.full((40, 60, 3), 91, np.uint8)).save(textures / "plain.png")
+    with pytest.raises(SynthError, match=r"other settings: texture plain.png has changed"):
+        make(settings, root, count=1)
 
 
 def test_every_sequence_has_its_own_body_and_records_its_parts(finished: Path) -> None:

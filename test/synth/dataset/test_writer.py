@@ -13,7 +13,7 @@ from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import sequence_folders
 from egorear_synth.dataset.plan import SequencePlan
 from egorear_synth.dataset.sequence import generate_sequence
-from egorear_synth.dataset.writer import PARTS, SequenceWriter, write_whole
+from egorear_synth.dataset.writer import PARTS, SequenceWriter, remove_stale, write_whole
 
 VIEWS = ("left", "right")
 
@@ -92,3 +92,16 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["card.json"]
     with pytest.raises(SynthError, match="cannot be written"):
         write_whole(tmp_path / "missing" / "card.json", b"new")
+
+
+def test_what_killed_processes_were_writing_is_removed(tmp_path: Path) -> None:
+    host = os.uname().nodename
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    stale, mine, elsewhere = (
+        tmp_path / f".train.txt.{who}.part" for who in (f"{host}.{ended.pid}", f"{host}.{os.getpid()}", f"x-{host}.1")
+    )
+    for path in (stale, mine, elsewhere):
+        path.touch()
+    remove_stale(tmp_path)
+    assert not stale.exists() and mine.exists() and elsewhere.exists()
