@@ -74,7 +74,7 @@ class PoseTransformer(nn.Module):
         anchors = self.project(proposal_cm, T_camera_device)
         valid = anchors.valid if view_mask is None else anchors.valid & view_mask[..., None]
         memory = features.flatten(-2).transpose(-2, -1)
-        query = self.query_gen_mlp(self._numbered(anchors.points_cm))
+        query = self.first_query(anchors.points_cm)
         poses_cm = [proposal_cm]
         for layer, norm, regress in zip(self.layers, self.post_norm, self.reg_mlp, strict=True):
             query = layer(query, memory, anchors.uv, valid)
@@ -85,11 +85,11 @@ class PoseTransformer(nn.Module):
         """Map (B, V, C, H, W) encoder features to the lifter's own."""
         return self.feat_proj(features.flatten(0, 1)).unflatten(0, features.shape[:2])
 
-    def _numbered(self, points_cm: Tensor) -> Tensor:
-        """Put each joint's number, as a fraction of J, before its coordinates."""
+    def first_query(self, points_cm: Tensor) -> Tensor:
+        """Describe (B, J, 3) joints by their number, as a fraction of J, and their coordinates; (B, J, D)."""
         joints = points_cm.shape[1]
         number = torch.arange(1, joints + 1, device=points_cm.device, dtype=points_cm.dtype) / joints
-        return torch.cat((number[:, None].expand(len(points_cm), -1, 1), points_cm), dim=-1)
+        return self.query_gen_mlp(torch.cat((number[:, None].expand(len(points_cm), -1, 1), points_cm), dim=-1))
 
 
 class Lifter(PoseTransformer):

@@ -121,6 +121,8 @@ class GoldenRun:
         self.view_count = network.size.view_count
         extrinsics = torch.from_numpy(self.reference["ctm"]) if "ctm" in self.reference else None
         images = golden_images(self.view_count)
+        self.inputs = images, extrinsics
+        self.legacy_syn_geometry = "syn" in name
         project = network.pose3d_estimator.project
         project.legacy_syn_geometry = "syn" in name
         try:

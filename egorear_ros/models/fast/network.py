@@ -1,0 +1,172 @@
+"""EgoRear for inference: the same joints from two thirds of the arithmetic.
+
+Made from a trained network by exact algebra (`optimize`): batch norms are folded, samples are taken
+before projections, channels are mixed before upsampling, constants are computed once, and nothing is
+computed that nobody asked for.
+"""
+
+from copy import deepcopy
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from egorear_ros.heatmap import find_peaks
+from egorear_ros.models.egorear import EgoRear, EgoRearOutput
+from egorear_ros.models.encoder import Encoder, Encoding, encode_views
+from egorear_ros.models.fast.attention import FastDeformableAttention
+from egorear_ros.models.fast.encoder import FastEncoder
+from egorear_ros.models.fast.fold import shrink_before_upsampling
+from egorear_ros.models.inputs import check_inputs
+from egorear_ros.models.lifter import Lift, Lifter
+from egorear_ros.models.refinement import Refinement, RefinementNetwork
+from egorear_ros.models.refiner import RefinedView, Refiner
+from egorear_ros.models.transformer import JointTransformerLayer
+from egorear_ros.models.views import mask_views
+
+
+class FastLayer(nn.Module):
+    """A transformer layer whose attention samples first."""
+
+    def __init__(self, layer: JointTransformerLayer, projection: nn.Conv2d, position: Tensor | None) -> None:
+        """Take over a trained layer.
+
+        Args:
+            layer: trained.
+            projection: 1x1 convolution that makes its memory from features.
+            position: (V, H * W, D) added to the memory; None: nothing.
+        """
+        super().__init__()
+        matrix, bias = projection.weight[:, :, 0, 0], cast(Tensor, projection.bias)
+        nothing = torch.zeros(1, 1, len(matrix))
+        self.look = FastDeformableAttention(layer.cross_attn, matrix, bias, nothing if position is None else position)
+        self.fuse, self.norm_cross = layer.fuse_mlp, layer.norm_cross
+        self.talk, self.norm_spatial = layer.spatial_attn, layer.norm_spatial
+        self.ffn, self.norm_ffn = layer.ffn, layer.norm_ffn
+
+    def forward(self, query: Tensor, rows: Tensor, anchors_uv: Tensor, valid: Tensor) -> Tensor:
+        """See `JointTransformerLayer.forward`; `rows` are (B, V, H * W, C) features."""
+        seen = self.look(query, rows, anchors_uv, valid)
+        query = self.norm_cross(query + self.fuse(seen.transpose(1, 2).flatten(-2)))
+        query = self.norm_spatial(query + self.talk(query))
+        return self.norm_ffn(query + self.ffn(query))
+
+
+class FastRefiner(nn.Module):
+    """One view's refiner."""
+
+    def __init__(self, refiner: Refiner) -> None:
+        """Take over a trained refiner."""
+        super().__init__()
+        self.side = refiner.query_map_size
+        self.heatmap_proj, self.fc_bfb, self.fc_query = refiner.heatmap_proj, refiner.fc_bfb, refiner.fc_query
+        self.joint_query_embed = refiner.joint_query_embed
+        layer = cast(JointTransformerLayer, refiner.transformer_layers[0])
+        position = refiner.frame_feat_multi_view_pos_embed[0].detach()
+        self.layer = FastLayer(layer, refiner.frame_feat_multi_view_proj, position)
+        self.norm = refiner.post_norm[0]
+        self.offset = shrink_before_upsampling(cast(nn.Sequential, refiner.head_layers[0].get_submodule("head")))
+        self.base = refiner.frame_feat_proj_layers
+        self.refined = shrink_before_upsampling(cast(nn.Sequential, refiner.frame_feat_refined_proj_layers[0]))
+        self.heatmaps = shrink_before_upsampling(cast(nn.Sequential, refiner.conv_heatmap_layers[0]))
+
+    def forward(
+        self, view: int, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+    ) -> RefinedView:
+        """See `Refiner.forward`; `rows` are (B, V, H * W, C) features."""
+        from_image = self.fc_bfb(encoded.deepest[:, view].mean(dim=(-2, -1)))[:, None]
+        from_heatmaps = self.heatmap_proj(heatmaps[:, view].flatten(-2))
+        query = self.fc_query(self.joint_query_embed.weight + from_image + from_heatmaps)
+        refined_query = self.layer(query, rows, anchors_uv, valid)
+        query_maps = self.norm(refined_query).unflatten(-1, (self.side, self.side))
+        features = self.refined(self.offset(query_maps) + self.base(encoded.features[:, view]))
+        return RefinedView(query, refined_query, features)
+
+
+class FastEgoRear(nn.Module):
+    """The whole network; a stand-in for `EgoRear` in evaluation."""
+
+    def __init__(self, network: EgoRear) -> None:
+        """Rewrite a trained network, which stays as it is."""
+        super().__init__()
+        network = deepcopy(network).eval().requires_grad_(False)
+        self.size, heatmap, lifter = network.size, network.heatmap_estimator, network.pose3d_estimator
+        self.groups = heatmap.groups
+        self.encoders = nn.ModuleDict({group: FastEncoder(_encoder(heatmap, group)) for group in self.groups})
+        self.heads = nn.ModuleDict({group: shrink_before_upsampling(_head(heatmap, group)) for group in self.groups})
+        self.refiners = nn.ModuleList(FastRefiner(refiner) for refiner in heatmap.refiners)
+        self.lifter = FastLifter(lifter)
+
+    def forward(
+        self,
+        images: Tensor,
+        T_camera_device: Tensor | None = None,
+        view_mask: Tensor | None = None,
+        *,
+        refined_heatmaps: bool = False,
+    ) -> EgoRearOutput:
+        """Estimate poses; see `EgoRear.forward`. Refined heatmaps only if asked for; of the poses the last alone."""
+        check_inputs(self.size, images, T_camera_device, view_mask)
+        encoded = self._encode(images, view_mask)
+        rows = encoded.features.flatten(-2).mT.contiguous()
+        heatmaps = mask_views(self._first_heatmaps(encoded.features), view_mask)
+        peaks = find_peaks(heatmaps)
+        views = tuple(
+            refiner(view, encoded, rows, heatmaps, peaks.uv, peaks.valid) for view, refiner in enumerate(self.refiners)
+        )
+        features = mask_views(torch.stack([view.features for view in views], dim=1), view_mask)
+        refined = None
+        if refined_heatmaps:
+            heads = (refiner.get_submodule("heatmaps") for refiner in self.refiners)
+            maps = [head(view.features) for head, view in zip(heads, views, strict=True)]
+            refined = mask_views(torch.stack(maps, dim=1), view_mask)
+        lift = self.lifter(features, rows, T_camera_device, view_mask)
+        return EgoRearOutput(Refinement(heatmaps, peaks, features, refined, views), lift)
+
+    def _encode(self, images: Tensor, view_mask: Tensor | None) -> Encoding:
+        encoded = [
+            encode_views(self.encoders[group], images[:, views], None if view_mask is None else view_mask[:, views])
+            for group, views in self.groups.items()
+        ]
+        return Encoding(*(torch.cat(parts, dim=1) for parts in zip(*encoded, strict=True)))
+
+    def _first_heatmaps(self, features: Tensor) -> Tensor:
+        maps = [
+            self.heads[group](features[:, views].flatten(0, 1)).unflatten(0, (len(features), -1))
+            for group, views in self.groups.items()
+        ]
+        return torch.cat(maps, dim=1)
+
+
+class FastLifter(nn.Module):
+    """Proposal and correction, of which only the last layer says where the joints are."""
+
+    def __init__(self, lifter: Lifter) -> None:
+        """Take over a trained lifter."""
+        super().__init__()
+        self.lifter = lifter
+        self.layers = nn.ModuleList(
+            FastLayer(cast(JointTransformerLayer, layer), lifter.feat_proj, None) for layer in lifter.layers
+        )
+
+    def forward(
+        self, refined_features: Tensor, rows: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None
+    ) -> Lift:
+        """See `Lifter.forward`; `rows` are (B, V, H * W, C) encoder features."""
+        lifter = self.lifter
+        proposal_cm = lifter.propose(refined_features, view_mask)
+        anchors = lifter.project(proposal_cm, T_camera_device)
+        valid = anchors.valid if view_mask is None else anchors.valid & view_mask[..., None]
+        query = lifter.first_query(anchors.points_cm)
+        for layer in self.layers:
+            query = layer(query, rows, anchors.uv, valid)
+        joints_cm = anchors.points_cm + lifter.reg_mlp[-1](lifter.post_norm[-1](query))
+        return Lift(joints_cm[None], anchors)
+
+
+def _encoder(heatmap: RefinementNetwork, group: str) -> Encoder:
+    return cast(Encoder, heatmap.get_submodule(f"heatmap_estimator_{group}.encoder"))
+
+
+def _head(heatmap: RefinementNetwork, group: str) -> nn.Sequential:
+    return cast(nn.Sequential, heatmap.get_submodule(f"conv_heatmap_layers_{group}"))

@@ -1,0 +1,132 @@
+"""The inference form is the same function: on golden weights, on any views, on batches, at the border."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from egorear_ros.models.egoposeformer import EgoPoseFormer
+from egorear_ros.models.egorear import EgoRear
+from egorear_ros.models.fast.fold import fold_batch_norm
+from egorear_ros.models.fast.optimize import optimize
+from egorear_ros.models.fast.sampling import bilinear_taps, gather
+from egorear_ros.models.heatmap_network import HeatmapNetwork
+from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.network import SMALL, EgoRearSmall
+from egorear_ros.structures import Rig
+
+TOLERANCE_CM = 1e-4  # a thousandth of a millimetre
+
+
+def shake(network: nn.Module) -> nn.Module:
+    """Give every weight and statistic a value of its own: zeros and ones would hide mistakes."""
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                value.add_(0.05 * torch.randn(value.shape))
+            if name.endswith("running_var"):
+                value.abs_().add_(0.5)
+    return network.eval()
+
+
+def test_golden_joints_move_by_less_than_a_micrometre(golden_run: Any, golden_models: Callable[[int], EgoRear]) -> None:
+    network = golden_models(golden_run.view_count)
+    project = network.pose3d_estimator.project
+    project.legacy_syn_geometry = golden_run.legacy_syn_geometry
+    try:
+        fast = optimize(network)
+    finally:
+        project.legacy_syn_geometry = False
+    with torch.inference_mode():
+        joints_cm = fast(*golden_run.inputs).lift.joints_cm
+    assert (joints_cm - golden_run.output.lift.joints_cm).abs().max() < TOLERANCE_CM
+
+
+def test_heatmaps_are_the_same_where_asked_for(tiny_egorear: EgoRear, tiny_images: torch.Tensor) -> None:
+    shake(tiny_egorear)
+    fast = optimize(tiny_egorear)
+    with torch.no_grad():
+        plain = tiny_egorear(tiny_images).refinement
+        asked, unasked = fast(tiny_images, refined_heatmaps=True).refinement, fast(tiny_images).refinement
+    assert unasked.refined_heatmaps is None
+    torch.testing.assert_close(asked.heatmaps, plain.heatmaps, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(asked.refined_heatmaps, plain.refined_heatmaps, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("views", [2, 3, 4])
+@pytest.mark.parametrize("masked", [False, True])
+def test_any_views_and_masks(views: int, masked: bool, tiny: Callable[..., ModelSize], rig: Rig) -> None:
+    torch.manual_seed(views)
+    network = shake(EgoRear(tiny(views), rig.select(rig.views[:views])))
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if name.startswith("heatmap_estimator.conv_heatmap_layers") and name.endswith("9.bias"):
+                value.fill_(0.6)
+        network.pose3d_estimator.mlp_pred[2].bias.view(16, 3).copy_(torch.tensor([0.0, 20.0, 80.0]))
+    images = torch.randn(3, views, 3, 64, 64)
+    mask = torch.ones(3, views, dtype=torch.bool)
+    mask[1, 0] = mask[2, 1] = False
+    arguments = (images, None, mask if masked else None)
+    with torch.no_grad():
+        expected, found = network(*arguments).lift.joints_cm, optimize(network)(*arguments).lift.joints_cm
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-5)
+
+
+def test_the_small_network_and_the_baseline(tiny: Callable[..., ModelSize], rig: Rig) -> None:
+    torch.manual_seed(0)
+    small = EgoRearSmall(replace(SMALL, image_size=64, backbone_channels=8, channels=16), rig)
+    images = torch.randn(2, 4, 3, 64, 64)
+    with torch.no_grad():
+        for network in (shake(small), shake(EgoPoseFormer(tiny(), rig))):
+            expected, found = network(images), optimize(network)(images)
+            if isinstance(network, EgoRearSmall):
+                expected, found = expected.lift, found.lift
+            torch.testing.assert_close(found.joints_cm, expected.joints_cm, atol=1e-3, rtol=1e-4)
+
+
+def test_the_trained_network_stays_as_it_is(tiny_egorear: EgoRear, tiny_images: torch.Tensor) -> None:
+    before = {name: value.clone() for name, value in tiny_egorear.state_dict().items()}
+    fast = optimize(tiny_egorear)
+    with torch.no_grad():
+        for value in fast.parameters():
+            value.zero_()
+    for name, value in tiny_egorear.state_dict().items():
+        torch.testing.assert_close(value, before[name], msg=name)
+
+
+def test_networks_without_poses_are_refused(tiny: Callable[..., ModelSize]) -> None:
+    with pytest.raises(TypeError, match="HeatmapNetwork estimates no poses"):
+        optimize(HeatmapNetwork(tiny()))
+
+
+def test_folding_is_exact() -> None:
+    torch.manual_seed(0)
+    conv, norm = nn.Conv2d(3, 5, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(5)
+    shake(norm)
+    x = torch.randn(2, 3, 9, 9)
+    torch.testing.assert_close(fold_batch_norm(conv, norm)(x), norm(conv(x)), atol=1e-5, rtol=1e-5)
+
+
+def test_taps_are_bilinear_sampling_also_across_the_border() -> None:
+    """Against `grid_sample`: inside, on pixel centres, half outside and far away."""
+    torch.manual_seed(0)
+    maps = torch.randn(2, 5, 8, 8)
+    places = torch.cat(
+        [torch.rand(2, 60, 2), torch.rand(2, 60, 2) * 3 - 1, (torch.arange(120).view(2, 30, 2) % 8 + 0.5) / 8], 1
+    )
+    expected = F.grid_sample(maps, places[:, :, None] * 2 - 1, padding_mode="zeros", align_corners=False)[..., 0].mT
+    taps = bilinear_taps(places[:, :, None], torch.ones(2, 150, 1), 8)
+    torch.testing.assert_close(gather(maps.flatten(-2).mT, taps), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_sum_of_samples_is_weighted() -> None:
+    maps = torch.randn(1, 3, 4, 4)
+    places, weights = torch.rand(1, 2, 6, 2), torch.rand(1, 2, 6)
+    rows = maps.flatten(-2).mT
+    whole = gather(rows, bilinear_taps(places, weights, 4))
+    single = [gather(rows, bilinear_taps(places[:, :, p : p + 1], weights[:, :, p : p + 1], 4)) for p in range(6)]
+    torch.testing.assert_close(whole, torch.stack(single).sum(dim=0))
