@@ -58,8 +58,12 @@ class ProceduralMotion:
     @property
     def facts(self) -> dict[str, object]:
         """What a data set says about this movement, JSON values only."""
-        gestures = sorted({item.gesture.__name__ for item in self._schedule})
-        return {"period_s": round(self.period_s, 3), "gestures": gestures}
+        return {"period_s": round(self.period_s, 3), "gestures": sorted({name for name, _, _ in self.gestures})}
+
+    @property
+    def gestures(self) -> list[tuple[str, float, float]]:
+        """Name, beginning and end, s, of every gesture of a period."""
+        return [(item.gesture.__name__, item.begin_s, item.end_s) for item in self._schedule]
 
     def pose_at(self, time_s: float) -> Pose:
         """Return the pose at a time, s, of any size and sign."""

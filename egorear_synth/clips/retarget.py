@@ -1,5 +1,7 @@
 """Transfer a recorded movement to a body: its joint angles, its steps, its contact with the floor."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from egorear_ros.structures import FloatArray
@@ -18,9 +20,12 @@ CONTACT_M = 0.08
 
 SMOOTHING_S = 0.1
 
+MOSTLY_AIRBORNE = 0.35
+"""Share of frames without a foot on the floor beyond which a clip is said to be of uneven ground."""
+
 
 class ClipMotion:
-    """A clip as the motion of a body; it begins again after its end.
+    """A clip as the motion of a body; after its end it is played backwards, so that it goes on without a jump.
 
     Every bone keeps its recorded rotation from standing straight. Lengths are the body's own; the
     path is scaled by the length of the legs, and the height is corrected so that feet that touch
@@ -41,21 +46,50 @@ class ClipMotion:
         self._count = clip.frame_count
         self._rotations = _target_rotations(body, clip, roles, axes)
         self._root = _root_positions(body, clip, roles, axes, self._rotations)
-        self._root[:, 2] += _floor_correction(body, self._root, self._rotations, clip.rate_hz)
+        raised = _floor_correction(body, self._root, self._rotations, clip.rate_hz)
+        self._root[:, 2] += raised.height
+        self.facts = clip_facts(clip.rate_hz, self._root, raised.lowest + raised.height)
 
     @property
     def duration_s(self) -> float:
-        """Time after which the clip begins again."""
-        return self._count / self._rate_hz
+        """Time from the first frame to the last."""
+        return (self._count - 1) / self._rate_hz
 
     def pose_at(self, time_s: float) -> Pose:
-        """Return the pose at a time, s, between the two nearest frames."""
-        frame = time_s % self.duration_s * self._rate_hz
+        """Return the pose at a time, s, between the two nearest frames; forwards and backwards in turn."""
+        phase_s = time_s % (2 * self.duration_s) if self.duration_s > 0 else 0.0
+        frame = min(phase_s, 2 * self.duration_s - phase_s) * self._rate_hz
         first = min(int(frame), self._count - 1)
         second = min(first + 1, self._count - 1)
         share = frame - first if second > first else 0.0
         root = (1 - share) * self._root[first] + share * self._root[second]
         return Pose(root, interpolate_rotmats(self._rotations[first], self._rotations[second], share))
+
+
+def clip_facts(rate_hz: float, root: FloatArray, lowest: FloatArray) -> dict[str, object]:
+    """Return what a data set says about a clip on a body, JSON values only.
+
+    Args:
+        rate_hz: frames per second.
+        root: (T, 3) positions of the pelvis, m.
+        lowest: (T,) height of the lowest point of both shoes, m.
+
+    Returns:
+        Duration, speed and height of the pelvis, and `airborne_share`: of the frames whose feet are both more than
+        `CONTACT_M` above the floor. A clip that is in the air for long is no jump: it was recorded on uneven ground,
+        on furniture, or hanging.
+    """
+    speed = np.linalg.norm(np.diff(root, axis=0), axis=1) * rate_hz if len(root) > 1 else np.zeros(1)
+    airborne = float((lowest > CONTACT_M).mean())
+    return {
+        "duration_s": round((len(root) - 1) / rate_hz, 3),
+        "mean_speed_m_s": round(float(speed.mean()), 4),
+        "top_speed_m_s": round(float(speed.max()), 4),
+        "pelvis_height_m": [round(float(root[:, 2].min()), 4), round(float(root[:, 2].max()), 4)],
+        "lowest_foot_m": round(float(lowest.min()), 4),
+        "airborne_share": round(airborne, 4),
+        "uneven_ground": airborne > MOSTLY_AIRBORNE,
+    }
 
 
 def _person_axes(clip: Clip, roles: dict[str, int]) -> FloatArray:
@@ -148,19 +182,26 @@ def _leg_length_clip(clip: Clip, roles: dict[str, int]) -> float:
     return float(np.linalg.norm(np.diff(chain, axis=0), axis=1).sum())
 
 
-def _floor_correction(body: Body, root: FloatArray, rotations: FloatArray, rate_hz: float) -> FloatArray:
-    """Return (T,) by which to raise the body: feet meant to touch the floor do, none sinks into it."""
-    lowest = _lowest_foot(body, root, rotations)
-    lowest = lowest - np.percentile(lowest, 5)
-    floor = _lowest_foot(body, root, rotations)[0] - lowest[0]
+@dataclass(frozen=True, eq=False)
+class _Raised:
+    """How a clip is put on the floor: (T,) by which it is raised, and its lowest foot (T,) before that, m."""
+
+    height: FloatArray
+    lowest: FloatArray
+
+
+def _floor_correction(body: Body, root: FloatArray, rotations: FloatArray, rate_hz: float) -> _Raised:
+    """Return how to raise the body: feet meant to touch the floor do, none sinks into it."""
+    recorded = _lowest_foot(body, root, rotations)
+    floor = float(np.percentile(recorded, 5))
+    lowest = recorded - floor
     touching = np.clip((2 * CONTACT_M - lowest) / CONTACT_M, 0.0, 1.0)
     correction = _smooth(-lowest * touching, SMOOTHING_S * rate_hz)
     sunk = np.maximum(-(lowest + correction), 0.0)
     reach = round(2 * SMOOTHING_S * rate_hz)
     padded = np.pad(sunk, reach, mode="edge")
     deepest = np.max([padded[shift : shift + len(sunk)] for shift in range(2 * reach + 1)], axis=0)
-    result: FloatArray = correction + _smooth(deepest, 0.5 * SMOOTHING_S * rate_hz) - floor
-    return result
+    return _Raised(correction + _smooth(deepest, 0.5 * SMOOTHING_S * rate_hz) - floor, recorded)
 
 
 def _lowest_foot(body: Body, root: FloatArray, rotations: FloatArray) -> FloatArray:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,49 @@ def test_a_recorded_walk_goes_where_it_faces(shared: Path, body: Body) -> None:
     for foot in ("foot_l", "foot_r"):
         sideways = [motion.pose_at(time_s).rotations[body.bone(foot)][2, 1] for time_s in np.arange(0, 2.5, 0.1)]
         assert abs(np.median(sideways)) < 0.12
+
+
+def test_a_clip_goes_on_after_its_end_without_a_jump(tmp_path: Path, body: Body) -> None:
+    frames = [{"position": (0.0, 9.0, 0.3 * step), "lhumerus": (0.0, -2.0 * step, 0.0)} for step in range(31)]
+    motion = ClipMotion(body, read_bvh(write_bvh(tmp_path, frames, rate_hz=30.0)))
+    assert motion.duration_s == pytest.approx(1.0)
+    path = np.stack([joints_of(body, motion, time_s) for time_s in np.arange(0.0, 4.2, 1 / 90)])
+    assert np.linalg.norm(np.diff(path, axis=0), axis=-1).max() < 0.05
+    for time_s in (0.2, 0.9):
+        for again in (2.0 - time_s, 2.0 + time_s, -time_s):
+            np.testing.assert_allclose(joints_of(body, motion, again), joints_of(body, motion, time_s), atol=1e-9)
+
+
+def test_facts_tell_speed_and_whether_the_feet_are_on_the_ground(tmp_path: Path, body: Body) -> None:
+    walk = [{"position": (0.0, 9.0, 0.1 * step)} for step in range(31)]
+    facts = ClipMotion(body, read_bvh(write_bvh(tmp_path, walk, rate_hz=30.0))).facts
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["duration_s"] == 1.0
+    assert facts["airborne_share"] == 0.0
+    assert facts["uneven_ground"] is False
+    legs = np.linalg.norm(
+        np.diff(body.bone_heads[[body.bone(f"{name}_l") for name in ("thigh", "calf", "foot")]], axis=0), axis=1
+    )
+    assert facts["mean_speed_m_s"] == pytest.approx(3.0 * legs.sum() / 8.0, rel=0.02)
+    # Half of the time half a metre higher: on a step, which a clip does not describe.
+    stairs = [{"position": (0.0, 9.0 + (5.0 if step >= 15 else 0.0), 0.1 * step)} for step in range(31)]
+    facts = ClipMotion(body, read_bvh(write_bvh(tmp_path, stairs, rate_hz=30.0))).facts
+    assert facts["airborne_share"] == pytest.approx(0.5, abs=0.15)
+    assert facts["uneven_ground"] is True
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["01_01", "02_05", "03_01"])
+def test_planted_feet_of_recorded_clips_neither_sink_nor_slide(shared: Path, body: Body, name: str) -> None:
+    clip = load_clip(str(shared / "motion" / "cmu" / f"{name}.amc"), amc_rate_hz=30.0)
+    motion = ClipMotion(body, clip)
+    toes = [body.bone("ball_l"), body.bone("ball_r")]
+    times = np.arange(0.0, min(motion.duration_s, 15.0), 1 / 30)
+    T = np.stack([bone_transforms(body, motion.pose_at(time_s)) for time_s in times])
+    feet = T[:, toes]
+    heads = np.einsum("tbij,bj->tbi", feet[..., :3, :3], body.bone_heads[toes]) + feet[..., :3, 3]
+    down = (heads[1:, :, 2] < 0.05) & (heads[:-1, :, 2] < 0.05)
+    slid = np.linalg.norm(np.diff(heads[..., :2], axis=0), axis=-1) * 30.0
+    assert down.mean() > 0.02
+    assert np.median(slid[down]) < 0.25
+    assert motion.facts["lowest_foot_m"] > -0.02
