@@ -1,10 +1,12 @@
 """Where the wearer is: what stands still there, light and sky."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from egorear_ros.structures import FloatArray
+from egorear_synth.arrays import Bools
 from egorear_synth.places.clearance import Clearance
 from egorear_synth.places.light import Light
 from egorear_synth.places.outdoors import make_outdoors
@@ -32,6 +34,11 @@ class Place:
     lights: tuple[Light, ...]
     ambience: Ambience
     facts: dict[str, object]
+
+    @cached_property
+    def lamp_cells(self) -> tuple[Bools, ...]:
+        """Directions from each light in which something casts shadows; of a distant light without meaning."""
+        return tuple(self.surfaces.directions_from(light.position, light.reach) for light in self.lights)
 
 
 def make_place(

@@ -11,14 +11,17 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
 from egorear_ros.structures import FloatArray
-from egorear_synth.arrays import Bools, Floats32
-from egorear_synth.places.light import Light
-from egorear_synth.shading import BodyHits, BodyTable, LightRays, Shaded, add_light, aim, shade
+from egorear_synth.arrays import Bools, Floats32, Ints32
+from egorear_synth.culling import balls_around, choose, directions_to_mesh
+from egorear_synth.shading import BodyHits, BodyTable, LightRays, Shaded, add_light, aim, mark, pick, shade
 
 if TYPE_CHECKING:
     from egorear_synth.place import Place
 
 Hits = BodyHits
+
+KEPT_CELLS = 16
+"""Points from which it is known in which directions the body is: cameras and lamps."""
 
 
 class Scene:
@@ -32,7 +35,11 @@ class Scene:
     """
 
     def __init__(
-        self, vertices: FloatArray, normals: FloatArray, faces: NDArray[np.int32], face_colours: Floats32
+        self,
+        vertices: FloatArray | Floats32,
+        normals: FloatArray | Floats32,
+        faces: NDArray[np.int32],
+        face_colours: Floats32,
     ) -> None:
         self.vertices = np.ascontiguousarray(vertices, dtype=np.float32)
         self.table = BodyTable(
@@ -41,6 +48,8 @@ class Scene:
             np.ascontiguousarray(face_colours, dtype=np.float32),
         )
         self.box: Floats32 = np.stack((self.vertices.min(axis=0), self.vertices.max(axis=0)))
+        self._balls = balls_around(self.vertices, self.table.faces)
+        self._cells: dict[tuple[bytes, float], Bools] = {}
         self._scene = EmbreeScene()
         TriangleMesh(self._scene, self.vertices, self.table.faces)
         # The first query builds the tree; later ones may come from several threads.
@@ -54,9 +63,19 @@ class Scene:
         distance = np.where(found["primID"] < 0, np.float32(np.inf), found["tfar"])
         return Hits(distance, found["primID"], found["u"], found["v"])
 
-    def hidden(self, origins: Floats32, directions: Floats32, distances: Floats32) -> Bools:
-        """Return (M,) whether the body is nearer than a distance, on rays with unit directions."""
-        return np.asarray(self._scene.run(origins, directions, dists=distances, query="OCCLUDED") >= 0)
+    def obstacles(self, origins: Floats32, directions: Floats32, distances: Floats32) -> Ints32:
+        """Return (M,) a triangle that is nearer than a distance, on rays with unit directions, or -1."""
+        return self._scene.run(origins, directions, dists=distances, query="OCCLUDED")
+
+    def directions_from(self, point: Floats32, margin: float = 0.0) -> Bools:
+        """Return the directions from a point in which the body is, if it were larger by a margin, m; see `culling`."""
+        key = (point.tobytes(), margin)
+        cells = self._cells.get(key)
+        if cells is None:
+            cells = directions_to_mesh(point, self.vertices, self.table.faces, self._balls, margin)
+            if len(self._cells) < KEPT_CELLS:
+                self._cells[key] = cells
+        return cells
 
 
 def render_rays(scene: Scene, place: "Place", origin: FloatArray, directions: Floats32, spread: float) -> Floats32:
@@ -74,14 +93,19 @@ def render_rays(scene: Scene, place: "Place", origin: FloatArray, directions: Fl
     count, surfaces = len(directions), place.surfaces
     directions = np.ascontiguousarray(directions, dtype=np.float32)
     start = np.asarray(origin, dtype=np.float32)
-    origins = np.ascontiguousarray(np.broadcast_to(start, directions.shape))
+    origins = np.empty_like(directions)
+    origins[:] = start
     still = surfaces.first_hits(origins, directions)
-    body = scene.first_hits(origins, directions, still.distance)
+    rays, picked = _room_for(count), _room_for(count)
+    chosen = np.empty(count, dtype=np.int32)
+    near = choose(directions, scene.directions_from(start), still.distance, chosen, rays.directions, rays.distances)
+    body = scene.first_hits(origins[:near], rays.directions[:near], rays.distances[:near])
     shaded = Shaded(*np.empty((4, count, 3), dtype=np.float32))
     shade(
         start,
         directions,
         np.float32(spread),
+        chosen,
         body,
         scene.table,
         still.distance,
@@ -92,25 +116,41 @@ def render_rays(scene: Scene, place: "Place", origin: FloatArray, directions: Fl
         place.ambience,
         shaded,
     )
-    rays = _room_for(count)
-    for light in place.lights:
-        _light_up(scene, place, light, directions, shaded, rays)
+    for light, static_cells in zip(place.lights, place.lamp_cells, strict=True):
+        body_cells = scene.directions_from(light.position, light.reach) if light.is_lamp else static_cells
+        number = aim(
+            directions,
+            shaded,
+            light.position,
+            light.is_lamp,
+            np.float32(light.radius),
+            static_cells,
+            body_cells,
+            scene.box,
+            rays,
+        )
+        add_light(shaded, rays, _hidden(scene, place, light.is_lamp, rays, picked, number), light.strength)
     return shaded.colours
+
+
+def _hidden(scene: Scene, place: "Place", is_lamp: bool, rays: LightRays, picked: LightRays, count: int) -> Bools:
+    """Return (K,) whether something is in the way of each of the first K rays towards a light."""
+    hidden = np.zeros(count, dtype=bool)
+    number = pick(rays, rays.near_static, hidden, picked)
+    if number:
+        found = place.surfaces.obstacles(*_first(picked, number), is_lamp)
+        mark(hidden, picked.rays, found)
+    number = pick(rays, rays.near_body, hidden, picked)
+    if number:
+        mark(hidden, picked.rays, scene.obstacles(*_first(picked, number)))
+    return hidden
+
+
+def _first(rays: LightRays, count: int) -> tuple[Floats32, Floats32, Floats32]:
+    return rays.origins[:count], rays.directions[:count], rays.distances[:count]
 
 
 def _room_for(count: int) -> LightRays:
     (origins, directions), (distances, weights) = np.empty((2, count, 3), np.float32), np.empty((2, count), np.float32)
-    return LightRays(
-        origins, directions, distances, weights, np.empty(count, dtype=np.int32), np.empty(count, dtype=bool)
-    )
-
-
-def _light_up(
-    scene: Scene, place: "Place", light: Light, directions: Floats32, shaded: Shaded, rays: LightRays
-) -> None:
-    count = aim(directions, shaded, light.position, light.is_lamp, np.float32(light.radius), scene.box, rays)
-    origins, towards, distances = rays.origins[:count], rays.directions[:count], rays.distances[:count]
-    hidden = place.surfaces.hidden(origins, towards, distances)
-    near = np.flatnonzero(rays.near_body[:count] & ~hidden)
-    hidden[near] = scene.hidden(origins[near], towards[near], distances[near])
-    add_light(shaded, rays, hidden, light.strength)
+    near_static, near_body = np.empty((2, count), dtype=bool)
+    return LightRays(origins, directions, distances, weights, np.empty(count, dtype=np.int32), near_static, near_body)

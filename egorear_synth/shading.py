@@ -7,21 +7,20 @@ Python's lock, so that threads run side by side.
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from egorear_synth.arrays import Bools, Floats32, Ints32
+from egorear_synth.compiled import compiled
+from egorear_synth.culling import meets
 from egorear_synth.places.surfaces import PatchTable
 from egorear_synth.places.texture import LINEAR_OF_SRGB, TexturePool
 
 SURFACE_OFFSET = 0.004
 """Shadow rays start this far above a surface, m, or they would hit it again."""
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
-
 
 class BodyHits(NamedTuple):
-    """First hits of M rays with a body; face -1 and an infinite distance without one."""
+    """First hits of K rays with a body; face -1 and an infinite distance without one."""
 
     distance: Floats32
     face: Ints32
@@ -138,6 +137,7 @@ def shade(
     start: Floats32,
     directions: Floats32,
     spread: float,
+    chosen: Ints32,
     body_hits: BodyHits,
     body: BodyTable,
     distances: Floats32,
@@ -154,6 +154,7 @@ def shade(
         start: (3,) where the rays begin.
         directions: (M, 3) unit.
         spread: angle between neighbouring rays, rad.
+        chosen: (M,) place of each ray's hit with the body; -1 if it has none.
         body_hits: hits with the body.
         body: its surface.
         distances: (M,) of hits with the place, m; infinite without one.
@@ -169,9 +170,10 @@ def shade(
         d = directions[ray]
         normal, albedo = out.normals[ray], out.albedo[ray]
         glow = np.float32(0.0)
-        if body_hits.distance[ray] < distances[ray]:
-            distance = body_hits.distance[ray]
-            face, u, v = body_hits.face[ray], body_hits.u[ray], body_hits.v[ray]
+        hit = chosen[ray]
+        if hit >= 0 and body_hits.distance[hit] < distances[ray]:
+            distance = body_hits.distance[hit]
+            face, u, v = body_hits.face[hit], body_hits.u[hit], body_hits.v[hit]
             i, j, k = body.faces[face, 0], body.faces[face, 1], body.faces[face, 2]
             length = np.float32(0.0)
             for c in range(3):
@@ -227,7 +229,8 @@ class LightRays(NamedTuple):
         distances: (M,) m.
         weights: (M,) irradiance, if nothing hides the light.
         rays: (M,) which ray's surface it is.
-        near_body: (M,) whether the ray meets the box around the body.
+        near_static: (M,) whether something that stands still may be in the way.
+        near_body: (M,) whether the body may be in the way.
     """
 
     origins: Floats32
@@ -235,18 +238,25 @@ class LightRays(NamedTuple):
     distances: Floats32
     weights: Floats32
     rays: Ints32
+    near_static: Bools
     near_body: Bools
 
 
 @compiled
-def _noise(x: float, y: float, z: float, seed: int) -> float:
-    """Return a number in [0, 1) that looks random but depends on the arguments alone."""
-    # Source of the multipliers: Jarzynski and Olano, Hash functions for GPU rendering, 2020 (PCG).
-    a = np.int64(x * np.float32(65536)) * 1664525 + np.int64(y * np.float32(65536)) * 22695477
-    a = (a + np.int64(z * np.float32(65536)) * 747796405 + seed * 277803737) & 0xFFFFFFFF
-    a = (((a >> ((a >> 28) + 4)) ^ a) * 277803737) & 0xFFFFFFFF
-    a = (a >> 22) ^ a
-    return np.float32(a & 0xFFFFFF) * np.float32(1.0 / 16777216)
+def _scatter(x: float, y: float, z: float, reach: float) -> tuple[float, float, float]:
+    """Return a vector of up to `reach` along each axis that looks random but depends on the arguments alone."""
+    # Source: the permutation of PCG, O'Neill 2014; Jarzynski and Olano, Hash functions for GPU rendering, 2020.
+    scale = np.float32(1 << 20)
+    a = np.uint32(np.int32(x * scale)) * np.uint32(1664525) + np.uint32(np.int32(y * scale)) * np.uint32(22695477)
+    a = np.uint32(a + np.uint32(np.int32(z * scale)) * np.uint32(747796405) + np.uint32(277803737))
+    a = np.uint32(((a >> ((a >> np.uint32(28)) + np.uint32(4))) ^ a) * np.uint32(277803737))
+    a = (a >> np.uint32(22)) ^ a
+    step, half = np.float32(reach * (2.0 / 1023.0)), np.float32(reach)
+    return (
+        np.float32(a & np.uint32(1023)) * step - half,
+        np.float32((a >> np.uint32(10)) & np.uint32(1023)) * step - half,
+        np.float32((a >> np.uint32(20)) & np.uint32(1023)) * step - half,
+    )
 
 
 @compiled
@@ -256,6 +266,8 @@ def aim(
     light: Floats32,
     is_point: bool,
     softness: float,
+    static_cells: Bools,
+    body_cells: Bools,
     box: Floats32,
     out: LightRays,
 ) -> int:
@@ -267,6 +279,8 @@ def aim(
         light: (3,) place of a lamp, m, or unit direction towards a distant light.
         is_point: whether it is a lamp.
         softness: radius of a lamp, m, or of a distant light, rad.
+        static_cells: directions from a lamp in which something stands still; see `culling`.
+        body_cells: directions from a lamp in which the body is.
         box: (2, 3) lowest and highest corner of the box around the body, m.
         out: the rays.
     """
@@ -278,18 +292,17 @@ def aim(
             tx, ty, tz = light[0] - p[0], light[1] - p[1], light[2] - p[2]
         if n[0] * tx + n[1] * ty + n[2] * tz <= 0:
             continue
-        x = tx + softness * (2 * _noise(d[0], d[1], d[2], 1) - one)
-        y = ty + softness * (2 * _noise(d[0], d[1], d[2], 2) - one)
-        z = tz + softness * (2 * _noise(d[0], d[1], d[2], 3) - one)
+        x, y, z = _scatter(d[0], d[1], d[2], softness)
+        x, y, z = tx + x, ty + y, tz + z
         squared = x * x + y * y + z * z
-        length = math.sqrt(squared)
-        x, y, z = x / length, y / length, z / length
+        scale = one / math.sqrt(squared)
+        x, y, z = x * scale, y * scale, z * scale
         cosine = n[0] * x + n[1] * y + n[2] * z
         if cosine <= 0:
             continue
         out.origins[count, 0], out.origins[count, 1], out.origins[count, 2] = p[0], p[1], p[2]
         out.directions[count, 0], out.directions[count, 1], out.directions[count, 2] = x, y, z
-        out.distances[count] = length if is_point else np.float32(1e4)
+        out.distances[count] = squared * scale if is_point else np.float32(1e4)
         out.weights[count] = cosine / squared if is_point else cosine
         out.rays[count] = ray
         enter, leave = np.float32(0.0), out.distances[count]
@@ -297,9 +310,40 @@ def aim(
             slope = one / out.directions[count, c]
             low, high = (box[0, c] - p[c]) * slope, (box[1, c] - p[c]) * slope
             enter, leave = max(enter, min(low, high)), min(leave, max(low, high))
-        out.near_body[count] = enter <= leave
+        out.near_static[count] = not is_point or meets(static_cells, -tx, -ty, -tz)
+        out.near_body[count] = enter <= leave and (not is_point or meets(body_cells, -tx, -ty, -tz))
         count += 1
     return count
+
+
+@compiled
+def pick(rays: LightRays, near: Bools, hidden: Bools, out: LightRays) -> int:
+    """Copy those of the first K rays that are not hidden yet and have something near, and return their number.
+
+    Args:
+        rays: towards a light.
+        near: (M,) whether something may be in the way.
+        hidden: (K,) whether something is.
+        out: the copies; its `rays` are places among the K.
+    """
+    count = 0
+    for index in range(len(hidden)):
+        if near[index] and not hidden[index]:
+            for c in range(3):
+                out.origins[count, c] = rays.origins[index, c]
+                out.directions[count, c] = rays.directions[index, c]
+            out.distances[count] = rays.distances[index]
+            out.rays[count] = index
+            count += 1
+    return count
+
+
+@compiled
+def mark(hidden: Bools, places: Ints32, found: Ints32) -> None:
+    """Mark rays as hidden by what Embree found: the triangle in the way of each ray at `places`, or -1."""
+    for index in range(len(found)):
+        if found[index] >= 0:
+            hidden[places[index]] = True
 
 
 @compiled

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from egorear_ros.structures import FloatArray
-from egorear_synth.places.surfaces import Look, PatchTable, Surfaces
+from egorear_synth.places.surfaces import Look, PatchTable, Shadow, Surfaces
 from egorear_synth.places.texture import Texture
 
 
@@ -47,11 +47,13 @@ class Builder:
     rng: np.random.Generator
     _corners: list[FloatArray] = field(default_factory=list)
     _patches: list[int] = field(default_factory=list)
-    _casting: list[bool] = field(default_factory=list)
+    _shadows: list[int] = field(default_factory=list)
     _frames: list[tuple[FloatArray, FloatArray, FloatArray, Look]] = field(default_factory=list)
     _textures: list[Texture] = field(default_factory=list)
 
-    def rectangle(self, corner: FloatArray, right: FloatArray, down: FloatArray, look: Look, cast: bool = True) -> None:
+    def rectangle(
+        self, corner: FloatArray, right: FloatArray, down: FloatArray, look: Look, shadow: Shadow = Shadow.EVERY
+    ) -> None:
         """Add a rectangle that shows its front to whoever sees `right` and `down` as such.
 
         Args:
@@ -59,19 +61,24 @@ class Builder:
             right: (3,) its upper edge, m.
             down: (3,) its left edge, m.
             look: its surface.
-            cast: whether it casts shadows.
+            shadow: which shadows it casts.
         """
         self._patch(corner, right, down, look)
-        self._quad(np.stack((corner, corner + right, corner + right + down, corner + down)), cast)
+        self._quad(np.stack((corner, corner + right, corner + right + down, corner + down)), shadow)
 
-    def block(self, block: Block, look: Look, cast: bool = True) -> None:
+    def block(self, block: Block, look: Look, shadow: Shadow = Shadow.EVERY) -> None:
         """Add the six faces of a box."""
         axes, half, centre = block.axes, 0.5 * np.array(block.size), np.array(block.centre)
         x, y, z = half[:, None] * axes
         for normal, right in ((x, y), (-x, -y), (y, -x), (-y, x)):
-            self.rectangle(centre + normal - right + z, 2 * right, -2 * z, look, cast)
+            self.rectangle(centre + normal - right + z, 2 * right, -2 * z, look, shadow)
         for normal, right in ((z, x), (-z, -x)):
-            self.rectangle(centre + normal - right + y, 2 * right, -2 * y, look, cast)
+            self.rectangle(centre + normal - right + y, 2 * right, -2 * y, look, shadow)
+
+    def carpet(self, middle: FloatArray, size: FloatArray, yaw: float, look: Look) -> None:
+        """Add a level rectangle that looks up and casts no shadow, given its middle, (3,) m, and its size, (2,) m."""
+        x, y, _ = Block((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), yaw).axes * np.array([*size, 0.0])[:, None]
+        self.rectangle(middle - 0.5 * x + 0.5 * y, x, -y, look, Shadow.NONE)
 
     def column(self, foot: FloatArray, radius: float, height: float, look: Look, sides: int = 12) -> None:
         """Add an upright prism with a lid.
@@ -90,7 +97,7 @@ class Builder:
             self.rectangle(left + up, right - left, -up, look)
         self._patch(foot + up, _X, -_Y, look)
         for index in range(1, sides - 2, 2):
-            self._quad(ring[[0, index, index + 1, index + 2]] + up, True)
+            self._quad(ring[[0, index, index + 1, index + 2]] + up, Shadow.EVERY)
 
     def surfaces(self) -> Surfaces:
         """Return everything that was added."""
@@ -104,8 +111,8 @@ class Builder:
             np.array([look.glow for look in looks], dtype=np.float32),
             np.array([self.show(look.texture) for look in looks], dtype=np.int32),
         )
-        patches, casting = np.array(self._patches, dtype=np.int32), np.array(self._casting)
-        return Surfaces(np.array(self._corners), patches, casting, table, self._textures)
+        patches, shadows = np.array(self._patches, dtype=np.int32), np.array(self._shadows, dtype=np.int32)
+        return Surfaces(np.array(self._corners), patches, shadows, table, self._textures)
 
     def _patch(self, corner: FloatArray, right: FloatArray, down: FloatArray, look: Look) -> None:
         """Begin a plane whose texture lies along `right` and `down`."""
@@ -116,11 +123,11 @@ class Builder:
         across[3], along[3] = shift_u - across[:3] @ corner, shift_v - along[:3] @ corner
         self._frames.append((np.cross(down, right), across, along, look))
 
-    def _quad(self, corners: FloatArray, cast: bool) -> None:
+    def _quad(self, corners: FloatArray, shadow: Shadow) -> None:
         """Add corners to the plane that was begun last."""
         self._corners.append(corners)
         self._patches.append(len(self._frames) - 1)
-        self._casting.append(cast)
+        self._shadows.append(shadow)
 
     def show(self, texture: Texture) -> int:
         """Add a texture, unless it was, and return its index."""

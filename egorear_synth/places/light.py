@@ -28,6 +28,11 @@ class Light:
     radius: float
     strength: Floats32
 
+    @property
+    def reach(self) -> float:
+        """How far from its middle a lamp's light may come, m: from all of a cube."""
+        return float(np.sqrt(3.0) * self.radius)
+
     def irradiance(self, point: FloatArray) -> float:
         """Return the mean irradiance of a surface that looks up from a point, (3,) m, if nothing hides the light."""
         towards = self.position - (point if self.is_lamp else 0.0)
@@ -64,10 +69,15 @@ def share_out(lights: list[Light], shares: FloatArray, total: float, point: Floa
     )
 
 
-def sun(rng: np.random.Generator, lowest_deg: float, radius: float) -> Light:
-    """Return a distant light of irradiance about 1, no lower than an elevation."""
-    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(lowest_deg, 78))
-    towards = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
+def sun(
+    rng: np.random.Generator,
+    elevation_deg: tuple[float, float],
+    radius: float,
+    azimuth: tuple[float, float] = (0.0, 2 * np.pi),
+) -> Light:
+    """Return a distant light of irradiance about 1, of an elevation (deg) and an azimuth (rad) between limits."""
+    turn, elevation = rng.uniform(*azimuth), np.deg2rad(rng.uniform(*elevation_deg))
+    towards = (np.cos(elevation) * np.cos(turn), np.cos(elevation) * np.sin(turn), np.sin(elevation))
     warmth = np.array([1.0, 0.93, 0.83]) ** rng.uniform(0.3, 2.0)
     return Light(np.array(towards, dtype=np.float32), False, radius, (warmth / warmth.mean()).astype(np.float32))
 

@@ -10,7 +10,7 @@ from egorear_synth.places.clearance import Clearance
 from egorear_synth.places.indoor_patterns import FURNITURE, bricks
 from egorear_synth.places.light import Light, ambience, lamp, share_out, sun
 from egorear_synth.places.room import Made
-from egorear_synth.places.surfaces import Look
+from egorear_synth.places.surfaces import Look, Shadow
 from egorear_synth.places.wardrobe import Wardrobe
 from egorear_synth.shading import Ambience
 
@@ -27,7 +27,7 @@ def make_outdoors(rng: np.random.Generator, clearance: Clearance, wardrobe: Ward
     middle = 0.5 * (low + high)
     ground = wardrobe.pick(outdoor_patterns.GROUNDS, 2.5)
     corner = np.array([middle[0] - EXTENT_M, middle[1] + EXTENT_M, 0.0])
-    builder.rectangle(corner, np.array([2 * EXTENT_M, 0, 0]), np.array([0, -2 * EXTENT_M, 0]), ground, False)
+    builder.rectangle(corner, np.array([2 * EXTENT_M, 0, 0]), np.array([0, -2 * EXTENT_M, 0]), ground, Shadow.NONE)
     strips = _strips(rng, builder, middle, wardrobe)
     arrangement = _furnish(rng, builder, clearance, wardrobe)
     _surroundings(rng, builder, middle, float(np.hypot(*(high - low))), wardrobe)
@@ -50,10 +50,8 @@ def _strips(rng: np.random.Generator, builder: Builder, middle: FloatArray, ward
     for index in range(count):
         look = wardrobe.pick(outdoor_patterns.GROUNDS, 2.5)
         place = middle + rng.normal(0, 2.0, 2)
-        block = Block(
-            (*place.tolist(), 0.001 * (index + 1)), (60.0, rng.uniform(0.6, 3.0), 0.002), rng.uniform(0, np.pi)
-        )
-        builder.block(block, look, False)
+        size = np.array([60.0, rng.uniform(0.6, 3.0)])
+        builder.carpet(np.array([*place, 0.002 * (index + 1)]), size, rng.uniform(0, np.pi), look)
     return count
 
 
@@ -104,7 +102,7 @@ def _sky(
     """A sky, its sun, sometimes a street lamp, and what shines from all sides."""
     radius = {"clear": rng.uniform(0.005, 0.015), "cloudy": rng.uniform(0.01, 0.08), "overcast": 0.5}[kind]
     share = {"clear": rng.uniform(0.2, 0.4), "cloudy": rng.uniform(0.3, 0.6), "overcast": rng.uniform(0.6, 0.8)}[kind]
-    lights = [sun(rng, 60 if kind == "overcast" else 22, radius)]
+    lights = [sun(rng, (60 if kind == "overcast" else 22, 78), radius)]
     if kind != "clear" and rng.random() < 0.3:
         place = middle + np.array([*rng.uniform(-4, 4, 2), rng.uniform(2.5, 5.0)])
         lights.append(lamp(rng, place, rng.uniform(0.05, 0.2)))

@@ -1,6 +1,7 @@
 """What stands still in a place: flat, textured patches, and the rays that hit them."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from embreex.rtcore_scene import EmbreeScene
 
 from egorear_ros.structures import FloatArray
 from egorear_synth.arrays import Bools, Floats32, Ints32
+from egorear_synth.culling import balls_on, directions_to, nowhere
 from egorear_synth.places.texture import Texture, TexturePool, pool_textures
 
 
@@ -25,6 +27,17 @@ class Look:
     texture: Texture
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     glow: float = 0.0
+
+
+class Shadow(IntEnum):
+    """From which lights something keeps the light.
+
+    A room's walls and ceiling do so from the sun alone: lamps are inside, where no wall is between two points.
+    """
+
+    NONE = 0
+    SUN = 1
+    EVERY = 2
 
 
 class PatchTable(NamedTuple):
@@ -68,21 +81,24 @@ class Surfaces:
     Args:
         corners: (Q, 4, 3) world, m: the corners of quadrilaterals, in order.
         patches: (Q,) which patch each of them is part of.
-        casting: (Q,) whether it may cast a shadow. A closed room's walls never do: its lamps are inside.
+        shadows: (Q,) `Shadow` of each.
         table: the patches.
         textures: the patches' textures.
     """
 
     def __init__(
-        self, corners: FloatArray, patches: Ints32, casting: Bools, table: PatchTable, textures: list[Texture]
+        self, corners: FloatArray, patches: Ints32, shadows: Ints32, table: PatchTable, textures: list[Texture]
     ) -> None:
-        self.corners, self.casting = corners, casting
+        self.corners, self.shadows = corners, shadows
         self.face_patches: Ints32 = np.repeat(patches, 2)
         self.table = table
         self.pool: TexturePool = pool_textures(textures)
         self.vertices, self.faces = _triangles(corners)
         self._seen = _tree(self.vertices, self.faces)
-        self._casting = _tree(*_triangles(corners[casting])) if casting.any() else None
+        self._shadowing = {
+            is_lamp: _tree(*_triangles(corners[shadows >= least])) if (shadows >= least).any() else None
+            for is_lamp, least in ((False, Shadow.SUN), (True, Shadow.EVERY))
+        }
 
     def first_hits(self, origins: Floats32, directions: Floats32) -> StaticHits:
         """Return the first hits of (M, 3) rays with unit directions."""
@@ -90,11 +106,24 @@ class Surfaces:
         face = found["primID"]
         return StaticHits(np.where(face < 0, np.float32(np.inf), found["tfar"]), face)
 
-    def hidden(self, origins: Floats32, directions: Floats32, distances: Floats32) -> Bools:
-        """Return (M,) whether something that casts shadows is nearer than a distance, on rays with unit directions."""
-        if self._casting is None or not len(origins):
-            return np.zeros(len(origins), dtype=bool)
-        return np.asarray(self._casting.run(origins, directions, dists=distances, query="OCCLUDED") >= 0)
+    def obstacles(self, origins: Floats32, directions: Floats32, distances: Floats32, is_lamp: bool) -> Ints32:
+        """Return (M,) a triangle that is in the way to a light, or -1.
+
+        Args:
+            origins: (M, 3) world, m.
+            directions: (M, 3) unit.
+            distances: (M,) to the light, m.
+            is_lamp: whether it is a lamp, or the sun.
+        """
+        tree = self._shadowing[is_lamp]
+        if tree is None:
+            return np.full(len(origins), -1, dtype=np.int32)
+        return tree.run(origins, directions, dists=distances, query="OCCLUDED")
+
+    def directions_from(self, point: Floats32, margin: float) -> Bools:
+        """Return the directions from a lamp in which something casts shadows, if it were larger by a margin, m."""
+        shadowing = self.corners[self.shadows == Shadow.EVERY]
+        return directions_to(point, balls_on(shadowing), margin) if len(shadowing) else nowhere()
 
 
 def _triangles(corners: FloatArray) -> tuple[Floats32, Ints32]:
