@@ -72,7 +72,11 @@ def measure_rate(rig: str, size: int, samples: int, workers: int, frames: int) -
 
     Raises:
         SynthError: a sequence cannot be made.
+        ValueError: too few frames.
+        RuntimeError: one worker had ended before another one was warm.
     """
+    if frames < 4 * WARM_UP:
+        raise ValueError(f"{frames} frames are too few to measure a rate; expected {4 * WARM_UP} or more.")
     done: dict[int, list[float]] = {index: [] for index in range(workers)}
     # When and after how much processor time of all workers: when the last one is warm, and when the first one ends.
     begin: tuple[float, float, int] | None = None
@@ -91,7 +95,7 @@ def measure_rate(rig: str, size: int, samples: int, workers: int, frames: int) -
         for _ in pool.make([SequencePlan(index, "train", "procedural") for index in range(workers)], on_frame):
             pass
     if begin is None or end is None:
-        raise ValueError(f"{frames} frames are too few to measure {workers} workers; expected {4 * WARM_UP} or more.")
+        raise RuntimeError(f"{workers} workers were not all at work at once; measure with more than {frames} frames.")
     made = end[2] - begin[2]
     return Rate(made / (end[0] - begin[0]), (end[1] - begin[1]) / made)
 
@@ -109,7 +113,7 @@ def measure_memory(rig: str, size: int, samples: int, frames: int) -> Memory:
         SynthError: a sequence cannot be made.
     """
     memory, made = Memory(), 0
-    length = min(SEQUENCE_FRAMES, max(frames // 3, 1))
+    length = min(SEQUENCE_FRAMES, max(frames // 2, 1))
     plans = [SequencePlan(index, "train", "procedural") for index in range(-(-frames // length))]
     with _job(Settings(rig, frames=length, size=size, samples=samples)) as job, Workers(job, 1) as pool:
 

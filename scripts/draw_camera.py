@@ -2,9 +2,9 @@
 """Draw docs/images/synth_camera.png: one moment seen by eight cameras, and a detail of each photograph."""
 
 import argparse
+import io
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -53,8 +53,7 @@ def cell(wearer: Wearer, view: str, time_s: float, place: tuple[int, int], numbe
     sensor = expose(sensor, wearer, 0.0)
     lens = wearer.rig[view].lens
     image = photograph(wearer, view, time_s, lens.width, lens.height, sensor, frame_rng(0, 0, number))
-    data = np.frombuffer(encode_jpeg(image, sensor), dtype=np.uint8)
-    image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], dtype=np.uint8)
+    image = np.array(Image.open(io.BytesIO(encode_jpeg(image, sensor))))
     half = DETAIL_PX // 2
     left = min(max(place[0], half), lens.width - half) - half
     top = min(max(place[1], half), lens.height - half) - half

@@ -21,14 +21,14 @@ def test_real_workers_make_and_clean_up(scratch: Path) -> None:
     assert not multiprocessing.active_children()
 
 
-def test_too_few_frames_are_named(scratch: Path) -> None:
-    with pytest.raises(ValueError, match="3 frames are too few to measure 1 workers; expected 12 or more"):
+def test_too_few_frames_are_named() -> None:
+    with pytest.raises(ValueError, match="3 frames are too few to measure a rate; expected 12 or more"):
         measure_rate("ego4view_syn", 32, 1, workers=1, frames=3)
 
 
 def test_memory_is_watched_over_several_sequences(scratch: Path) -> None:
-    memory = measure_memory("ego4view_syn", 32, 1, frames=12)
-    assert len(memory.resident_mb) == 3
+    memory = measure_memory("ego4view_syn", 32, 1, frames=8)
+    assert len(memory.resident_mb) == 2
     assert 30 < memory.peak_mb < 2000
     assert not list(scratch.iterdir())
 

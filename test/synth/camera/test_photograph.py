@@ -1,23 +1,19 @@
 import hashlib
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from egorear_ros.geometry.fisheye import field_of_view_mask, scale_lens, unproject
-from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import Rig
 from egorear_synth.camera.exposure import expose
 from egorear_synth.camera.photograph import encode_jpeg, frame_rng, gather_light, photograph
 from egorear_synth.camera.rays import view_rays
 from egorear_synth.camera.sensor import Sensor, make_sensor, plain_sensor
 from egorear_synth.renderer import render_rays
-from egorear_synth.wearer import Wearer, make_wearer
+from egorear_synth.wearer import Wearer
 
 
 @pytest.fixture(scope="module")
@@ -72,28 +68,6 @@ def test_photographs_are_the_same_in_every_thread_and_order(wearer: Wearer, sens
     assert len(set(together)) == len(jobs)
 
 
-def test_photographs_are_the_same_in_another_process_on_one_core(rig: Rig) -> None:
-    wearer = make_wearer(rig, 5)
-    sensor = expose(make_sensor(np.random.default_rng(8)), wearer, 0.0)
-    script = f"""
-import os, sys, hashlib
-os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}})
-sys.path[:0] = [{str(Path(__file__).resolve().parents[3])!r}]
-import numpy as np
-from egorear_ros.geometry.rig_file import load_rig
-from egorear_synth.camera.exposure import expose
-from egorear_synth.camera.photograph import frame_rng, photograph
-from egorear_synth.camera.sensor import make_sensor
-from egorear_synth.wearer import make_wearer
-wearer = make_wearer(load_rig("ego4view_syn"), 5)
-sensor = expose(make_sensor(np.random.default_rng(8)), wearer, 0.0)
-image = photograph(wearer, "back_left", 7 / 30, 64, 64, sensor, frame_rng(5, 7, 2))
-print(hashlib.sha256(image.tobytes()).hexdigest())
-"""
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
-    assert result.stdout.strip() == digest(wearer, sensor, 2, 7)
-
-
 def test_noise_depends_on_seed_frame_and_view_alone() -> None:
     first = frame_rng(1, 2, 3).random(4)
     np.testing.assert_array_equal(first, frame_rng(1, 2, 3).random(4))
@@ -116,10 +90,11 @@ def test_the_image_circle_is_black_outside_and_fades_inside(wearer: Wearer, rig:
 
 
 def test_exposure_scales_light(wearer: Wearer, sensor: Sensor) -> None:
-    quiet = replace(sensor, electrons=1e9, read_electrons=0.0, contrast=0.0, saturation=1.0, exposure=0.1)
+    quiet = replace(sensor, electrons=1e9, read_electrons=0.0, contrast=0.0, saturation=1.0)
     images = []
-    for exposure in (0.1, 0.2):
-        image = photograph(wearer, "front_left", 2.0, 64, 64, replace(quiet, exposure=exposure), frame_rng(0, 0, 0))
+    for exposure in (0.5 * sensor.exposure, sensor.exposure):
+        darker = replace(quiet, exposure=exposure)
+        image = photograph(wearer, "front_left", 2.0, 64, 64, darker, frame_rng(0, 0, 0))
         s = image / 255.0
         images.append(np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4))
     dim, bright = images
@@ -138,26 +113,6 @@ def test_noise_is_less_where_pixels_are_pooled(wearer: Wearer, sensor: Sensor) -
         ]
         found[size] = (shots[0] - shots[1])[size // 3 : size // 2, size // 3 : size // 2].std()
     assert found[872] / found[218] == pytest.approx(4.0, rel=0.25)
-
-
-@pytest.mark.parametrize("seed", [0, 7])
-def test_left_is_left_in_every_photograph(rig: Rig, sensor: Sensor, seed: int) -> None:
-    wearer = make_wearer(rig, seed)
-    parts = wearer.body.part_names
-    wearer._face_colours[:] = 0.02
-    for side, colour in (("left", (1.0, 0.0, 0.0)), ("right", (0.0, 0.0, 1.0))):
-        wearer._face_colours[np.isin(wearer.body.face_parts, [parts.index(f"{side}_upper_arm")])] = colour
-    left, right = EGO4VIEW.index("left_shoulder"), EGO4VIEW.index("right_shoulder")
-    for index, view in enumerate(rig.views):
-        truth = wearer.truth(4.0)
-        image = photograph(wearer, view, 4.0, 320, 320, sensor, frame_rng(0, 0, index)).astype(int)
-        red = np.argwhere(image[..., 0] - image[..., 1] - image[..., 2] > 40)
-        blue = np.argwhere(image[..., 2] - image[..., 1] - image[..., 0] > 40)
-        assert min(len(red), len(blue)) > 5, view
-        # Rear cameras look with their upper image edge to the rear: there left is on the right.
-        sign = 1 if view.startswith("front") else -1
-        assert sign * (blue[:, 1].mean() - red[:, 1].mean()) > 10, view
-        assert sign * (truth.pixels[index, right, 0] - truth.pixels[index, left, 0]) > 10
 
 
 def test_jpeg_has_the_quality_asked_for() -> None:

@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import pytest
 
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import EquidistantLens, Lens, Rig
@@ -30,9 +29,8 @@ def naive_project(point: Sequence[float], lens: Lens) -> tuple[float, float]:
     return focal[0] * rho * across + lens.center_px[0], focal[1] * rho * down + lens.center_px[1]
 
 
-@pytest.mark.parametrize("seed", [1, 6])
-def test_written_pixels_are_the_projected_written_points(each_rig: Rig, seed: int) -> None:
-    wearer = make_wearer(each_rig, seed)
+def test_written_pixels_are_the_projected_written_points(each_rig: Rig) -> None:
+    wearer = make_wearer(each_rig, 1)
     seen = 0
     for time_s in TIMES:
         written = json.loads(json.dumps(annotate(frame_truth(wearer, time_s, time_s), each_rig.views)))["joints"]
