@@ -43,7 +43,8 @@ def draw_figure(axes: Axes, body: Body, pose: Pose, title: str) -> None:
         x, y = (points[:, :2] - middle).T
         return np.stack([-np.sin(heading) * x + np.cos(heading) * y, points[:, 2]], axis=1)
 
-    axes.scatter(*flat(vertices[::2]).T, s=0.4, color="#cccccc", linewidths=0)
+    across, up = flat(vertices).T
+    axes.scatter(across, up, s=0.8, color="#b0b0b0", linewidths=0)
     places = flat(joints)
     for parent, child in EGO4VIEW.bones:
         axes.plot(*places[[parent, child]].T, color=SIDE_COLOURS[EGO4VIEW.side(child)], linewidth=1.6)
@@ -94,7 +95,7 @@ def draw_coverage(axes: Axes, wrists: FloatArray, title: str) -> None:
     axes.scatter(-(columns[:, 0] + 0.5) * CELL_M, -(columns[:, 1] + 0.5) * CELL_M, c=counts, s=16, marker="s",
                  vmin=0, vmax=14, cmap="viridis")  # fmt: skip
     axes.plot(0, 0, "r^", markersize=5)
-    axes.set(xlim=(-1.3, 1.0), ylim=(-1.75, 0.75), aspect="equal", title=title, xlabel="ahead of the device, m")
+    axes.set(xlim=(-1.3, 1.0), ylim=(-1.2, 0.6), aspect="equal", title=title, xlabel="ahead of the device, m")
     axes.title.set_fontsize(8)
 
 
@@ -129,7 +130,12 @@ def main() -> None:
         print(f"{name}: {len(cells(points))} cells, {100 * share:.0f} % of those that any comes to")
         axes = figure.add_subplot(grid[3, 7 * index + 1 : 7 * index + 6])
         draw_coverage(axes, points, f"hands, {name}: {100 * share:.0f} % of {len(every)} cells")
-    figure.subplots_adjust(left=0.03, right=0.99, top=0.97, bottom=0.05, hspace=0.12)
+    figure.subplots_adjust(left=0.03, right=0.99, top=0.94, bottom=0.05, hspace=0.12)
+    figure.suptitle(
+        "Random poses (one of each posture), gestures, and cells of 10 cm that wrists come to, seen from the "
+        "left: brighter is more cells in depth; the triangle is the device; left limbs orange, right blue",
+        fontsize=9,
+    )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(args.out, dpi=75)
 
