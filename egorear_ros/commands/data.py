@@ -42,7 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("root", metavar="ROOT", help="folder with train.txt, validation.txt or test.txt")
-    parser.add_argument("--calib", default="ego4view_syn", metavar="RIG", help="rig calibration, name or path")
+    parser.add_argument("--calib", default="ego4view_syn", metavar="RIG", help="name or path (default: ego4view_syn)")
     parser.add_argument("--views", nargs="+", default=(), metavar="VIEW", help="of the rig's views (default: all)")
     parser.add_argument("--split", nargs="+", choices=SPLITS, default=(), help="default: all that there are")
     parser.add_argument("--quirk", action="append", default=[], help="do as the published code: first_line_only")

@@ -94,6 +94,11 @@ def is_dataset(root: Path) -> bool:
     return any((root / f"{split}.txt").is_file() for split in SPLITS)
 
 
+def splits_in(root: Path) -> tuple[str, ...]:
+    """Return the splits whose file names a folder; our own small data sets may leave a split empty."""
+    return tuple(split for split in SPLITS if (root / f"{split}.txt").is_file() and _lines(root / f"{split}.txt"))
+
+
 def list_frames(root: Path, split: str, quirks: Collection[str] = ()) -> list[FrameFiles]:
     """Return the frames of a split: of every line of its file, in its order; frames by name.
 
@@ -113,12 +118,16 @@ def list_frames(root: Path, split: str, quirks: Collection[str] = ()) -> list[Fr
         raise DatasetError(
             f"{index} is missing; expected one of {', '.join(f'{name}.txt' for name in SPLITS)} in the data set's root."
         )
-    lines = [line.strip() for line in index.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    lines = _lines(index)
     used = lines[:1] if FIRST_LINE_ONLY in quirks else lines
     frames = [frame for line in used for sequence in _sequences(root, line, index) for frame in _frames(sequence)]
     if not frames:
         raise DatasetError(f"{index} names {len(lines)} folders, and none has frames. Is the download complete?")
     return frames
+
+
+def _lines(index: Path) -> list[str]:
+    return [line.strip() for line in index.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
 
 
 def _sequences(root: Path, line: str, index: Path) -> list[SequenceFolder]:

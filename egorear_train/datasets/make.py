@@ -7,7 +7,7 @@ from egorear_ros.structures import Rig
 from egorear_train.datasets.base import FrameDataset
 from egorear_train.datasets.ego4view import Ego4ViewDataset
 from egorear_train.datasets.errors import DatasetError
-from egorear_train.datasets.frames import SPLITS, is_dataset
+from egorear_train.datasets.frames import SPLITS, is_dataset, splits_in
 from egorear_train.datasets.mixed import JoinedDataset, MixedDataset
 from egorear_train.datasets.packed.card import CARD
 from egorear_train.datasets.packed.dataset import PackedDataset, read_card
@@ -69,7 +69,7 @@ def splits_of(root: str) -> tuple[str, ...]:
     """
     if _is_pack(root):
         return tuple(read_card(open_storage(root)).splits)
-    splits = tuple(split for split in SPLITS if (Path(root) / f"{split}.txt").is_file())
+    splits = splits_in(Path(root))
     if not splits:
         raise _no_dataset(Path(root))
     return splits

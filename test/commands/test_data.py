@@ -37,6 +37,14 @@ def test_damaged_data_set_fails_the_check(tmp_path: Path, capsys: pytest.Capture
     assert "Too many damaged frames" in capsys.readouterr().out
 
 
+def test_splits_without_frames_are_left_out(tmp_path: Path) -> None:
+    root, out = write_dataset(tmp_path / "data"), tmp_path / "pack"
+    (root / "validation.txt").write_text("\n")
+    assert main(["data", "check", str(root)]) == 0
+    assert main(["data", "pack", str(root), "--out", str(out), "--size", "8", "--workers", "1"]) == 0
+    assert [path.name for path in out.iterdir() if path.is_dir()] == ["train"]
+
+
 def test_mistakes_are_reported_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "pack")
     root = str(write_dataset(tmp_path / "data"))

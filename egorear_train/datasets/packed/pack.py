@@ -25,7 +25,7 @@ from egorear_ros.structures import Rig
 from egorear_train.datasets.base import damage_limit, too_many_damaged
 from egorear_train.datasets.ego4view import Ego4ViewDataset
 from egorear_train.datasets.errors import DatasetError
-from egorear_train.datasets.frames import SPLITS, is_dataset
+from egorear_train.datasets.frames import SPLITS, splits_in
 from egorear_train.datasets.packed.card import CARD, FORMAT, describe_rig, index_file, index_of, shard_file
 from egorear_train.datasets.packed.codec import ENCODING
 from egorear_train.datasets.packed.disk import PackError, disk_errors, write_whole
@@ -74,11 +74,12 @@ def pack(
         DatasetError: the data set is not what it should be, or too many frames are damaged.
         PackError: `out` holds something else, is in use, or its disk is full.
     """
-    if not is_dataset(settings.root):
+    splits = settings.splits or splits_in(settings.root)
+    if not splits:
         raise DatasetError(
-            f"{settings.root} is no data set: it has none of {', '.join(f'{split}.txt' for split in SPLITS)}."
+            f"{settings.root} is no data set: none of {', '.join(f'{split}.txt' for split in SPLITS)} in it names a "
+            "folder of frames."
         )
-    splits = settings.splits or tuple(split for split in SPLITS if (settings.root / f"{split}.txt").is_file())
     datasets = {
         split: Ego4ViewDataset(settings.root, split, settings.rig, settings.image_size, settings.quirks)
         for split in splits
