@@ -17,11 +17,13 @@ from torch import Tensor
 
 from egorear_ros.models.header import CheckpointError, CheckpointHeader
 from egorear_ros.models.official import read_official
+from egorear_ros.paths import share_dir
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
     "CheckpointHeader",
+    "bundled_weights",
     "describe_mismatch",
     "load_checkpoint",
     "read_header",
@@ -53,11 +55,16 @@ class Checkpoint:
         return f"{self.header.architecture}/{self.path.stem}@{self.digest}"
 
 
+def bundled_weights() -> dict[str, Path]:
+    """Return the weights that come with the package, by name."""
+    return {path.stem: path for path in sorted((share_dir() / "assets").glob("*.safetensors"))}
+
+
 def load_checkpoint(path: str | Path, *, legacy_syn_geometry: bool = False) -> Checkpoint:
     """Read our own .safetensors or an official Lightning .ckpt.
 
     Args:
-        path: the file.
+        path: the file, or the name of weights that come with the package, see `bundled_weights`.
         legacy_syn_geometry: whether an official file's weights expect the published synthetic
             geometry, which such files do not say. Our own files know it themselves.
 
@@ -65,9 +72,13 @@ def load_checkpoint(path: str | Path, *, legacy_syn_geometry: bool = False) -> C
         CheckpointError: the file is missing, damaged, unsafe, not a checkpoint of this project, or
             has weights that are not finite.
     """
-    path = Path(path).expanduser()
+    bundled = bundled_weights()
+    path = bundled.get(str(path)) or Path(path).expanduser()
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file. Set estimator.checkpoint to a .safetensors or .ckpt file.")
+        raise CheckpointError(
+            f"{path}: no such file. Set estimator.checkpoint to a .safetensors or .ckpt file, or to one that comes "
+            f"with the package: {', '.join(bundled) or 'there are none'}."
+        )
     if path.suffix == ".safetensors":
         header, state_dict = _read_safetensors(path)
     else:
