@@ -91,7 +91,9 @@ def test_requirements_are_pinned_exactly() -> None:
     for path in sorted((REPOSITORY / "requirements").glob("*.txt")):
         for line in path.read_text().splitlines():
             requirement = line.split("#")[0].strip()
-            assert not requirement or re.match(r"^[\w.-]+==[\w.]+( ?;.+)?$", requirement), f"{path.name}: {line}"
+            assert not requirement or re.match(r"^[\w.-]+(\[[\w,]+\])?==[\w.]+( ?;.+)?$", requirement), (
+                f"{path.name}: {line}"
+            )
 
 
 def test_everything_pip_needs_is_pinned() -> None:
