@@ -166,6 +166,21 @@ class SyncConfig(NodeConfig):
 
 
 @dataclass
+class SmoothingConfig:
+    """A causal filter over successive poses (1 Euro filter); it adds no frame of delay."""
+
+    enabled: bool = setting(False, "Filter joints over time: less jitter at rest, hardly any lag in quick movements.")
+    cutoff_hz: float = setting(1.5, "Cut-off at rest: lower is calmer.", minimum=0.01, maximum=100.0)
+    cutoff_hz_per_m_s: float = setting(
+        6.0, "Rise of the cut-off with a joint's speed in m/s: higher lags less.", minimum=0.0, maximum=1000.0
+    )
+    speed_cutoff_hz: float = setting(1.0, "Cut-off of the speed itself.", minimum=0.01, maximum=100.0)
+    max_gap_s: float = setting(
+        0.5, "After a longer gap between two poses the filter starts anew.", minimum=0.001, maximum=60.0
+    )
+
+
+@dataclass
 class EstimatorConfig:
     """Which method turns a frame set into a body pose, and with which weights."""
 
@@ -187,6 +202,7 @@ class EstimatorConfig:
         choices=("auto", "always", "never"),
     )
     delay_s: float = setting(0.0, "null only: time that an estimate takes.", minimum=0.0, maximum=10.0)
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from egorear_ros.config import EstimatorConfig, RuntimeConfig
 from egorear_ros.estimators.base import Estimator, EstimatorSetupError
 from egorear_ros.estimators.egorear import EgoRearEstimator
 from egorear_ros.estimators.null import NullEstimator
+from egorear_ros.estimators.smoothing import SmoothedEstimator
 from egorear_ros.structures import Rig
 
 LOG = logging.getLogger(__name__)
@@ -19,6 +20,11 @@ def make_estimator(estimator: EstimatorConfig, runtime: RuntimeConfig, rig: Rig)
         CheckpointError: the weights cannot be used, or not with this rig.
         RuntimeSetupError: the execution engine or device is not there.
     """
+    made = _make(estimator, runtime, rig)
+    return SmoothedEstimator(made, estimator.smoothing) if estimator.smoothing.enabled else made
+
+
+def _make(estimator: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
     if estimator.method == "null":
         return NullEstimator(rig.views, estimator.delay_s)
     if estimator.checkpoint:
