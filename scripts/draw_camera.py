@@ -87,9 +87,8 @@ def main() -> None:
     cells = [cell(wearer, view, time_s, place, number) for number in range(2 * COLUMNS)]
     rows = [np.concatenate(cells[begin : begin + COLUMNS], axis=1) for begin in range(0, len(cells), COLUMNS)]
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(rows)).quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
-        args.out, optimize=True
-    )
+    # In true colour: a palette would add noise of its own.
+    Image.fromarray(np.concatenate(rows)).save(args.out, optimize=True)
 
 
 if __name__ == "__main__":
