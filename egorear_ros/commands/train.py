@@ -28,10 +28,24 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--rig", default="ego4view_syn", help="a rig with its views, name or path")
     export.add_argument("--training-data", default="", help="what it was trained on, in words")
     export.add_argument("--force", action="store_true", help="replace the output if it exists")
+    calibrate = verbs.add_parser("calibrate", help="make the uncertainty of small weights honest on held-out frames")
+    calibrate.add_argument("weights", type=Path, help=".safetensors of egorear_small, changed in place")
+    calibrate.add_argument("--data", required=True, help="data set or pack")
+    calibrate.add_argument("--split", default="validation", choices=("validation", "test"))
+    calibrate.add_argument("--rig", default="ego4view_syn", help="of the data, name or path")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
+    if args.verb == "calibrate":
+        from egorear_train.calibrate import calibrate as calibrate_weights
+
+        _, found = calibrate_weights(args.weights, args.data, args.weights, rig=args.rig, split=args.split)
+        print(
+            f"{args.weights}: scales times {found.factor:.3f}, found on {found.frames} frames; calibration error "
+            f"{found.error_before:.3f} before, {found.error_after:.3f} after."
+        )
+        return 0
     if args.verb == "export":
         from egorear_ros.commands.checkpoint import describe
         from egorear_train.export import export
