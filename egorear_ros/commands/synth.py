@@ -1,6 +1,7 @@
 """`egorear synth`: make a training set for a rig, and work with one. Needs no ROS."""
 
 import argparse
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def _generate(args: argparse.Namespace) -> int:
 
     if not args.rig or args.out is None:
         raise SynthError("--rig and --out are needed, for example: egorear synth --rig ego4view_syn --out data.")
+    # Schedulers of clusters end programs so; what is finished shall be usable then as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ProgressBar(args.out) as progress:
         generate(_settings(args), args.out, args.sequences, progress, args.workers, Shard(*args.shard), args.ray)
     return 0

@@ -21,7 +21,7 @@ from egorear_synth.places.texture_folder import TextureFolder
 from egorear_synth.procedural import ProceduralMotion
 from egorear_synth.random_poses import RandomPoses
 from egorear_synth.skin import Skin
-from egorear_synth.skinning import Pose, bone_transforms
+from egorear_synth.skinning import bone_transforms
 from egorear_synth.wearer import Motion, Wearer
 
 _STREAMS = {"person": 1, "place": 2, "mount": 3, "motion": 4, "sensor": 5, "frame": 6}
@@ -45,25 +45,6 @@ class Cast:
     wearer: Wearer
     begin_s: float
     facts: dict[str, Any]
-
-
-class ThereAndBack:
-    """A movement played forwards and backwards in turn, so that it goes on without a jump.
-
-    Args:
-        motion: the movement.
-        end_s: its last moment, s.
-    """
-
-    def __init__(self, motion: Motion, end_s: float) -> None:
-        self._motion, self._end_s = motion, end_s
-
-    def pose_at(self, time_s: float) -> Pose:
-        """Return the pose at a time, s."""
-        if self._end_s <= 0:
-            return self._motion.pose_at(0.0)
-        phase_s = time_s % (2 * self._end_s)
-        return self._motion.pose_at(min(phase_s, 2 * self._end_s - phase_s))
 
 
 def stream(settings: Settings, plan: SequencePlan, part: str, *more: int) -> np.random.Generator:
@@ -120,24 +101,17 @@ def _textures(folder: str) -> TextureFolder | None:
 
 
 def _motion(settings: Settings, plan: SequencePlan, body: Body) -> tuple[Motion, float, dict[str, Any]]:
+    """Return the movement, where in it the sequence begins, s, and its facts."""
     rng = stream(settings, plan, "motion")
-    length_s = (settings.frames - 1) / settings.rate_hz
-    if plan.clip is None:
-        # Sequences of all splits have numbers of their own, so no two splits share a movement.
-        seed = settings.seed * 1_000_000 + plan.index
-        built_in = RandomPoses(body, seed) if plan.kind == "random" else ProceduralMotion(body, seed)
-        begin_s = float(rng.uniform(0.0, built_in.period_s))
-        more = built_in.facts if isinstance(built_in, RandomPoses) else {}
-        return built_in, begin_s, {"kind": plan.kind, "seed": seed, "begin_s": begin_s, **more}
-    clip = load_clip(str(plan.clip.path), settings.clip_rate_hz)
-    end_s = (clip.frame_count - 1) / clip.rate_hz
-    begin_s = float(rng.uniform(0.0, max(end_s - length_s, 0.0)))
-    facts = {
-        "kind": plan.kind,
-        "clip": plan.clip.name,
-        "sha256": plan.clip.sha256,
-        "rate_hz": clip.rate_hz,
-        "begin_s": begin_s,
-        "turns_back": begin_s + length_s > end_s,
-    }
-    return ThereAndBack(ClipMotion(body, clip), end_s), begin_s, facts
+    if plan.clip is not None:
+        clip = ClipMotion(body, load_clip(str(plan.clip.path), settings.clip_rate_hz))
+        # Where it can, the sequence ends before the clip turns back.
+        latest_s = clip.duration_s - (settings.frames - 1) / settings.rate_hz
+        begin_s = float(rng.uniform(0.0, max(latest_s, 0.0)))
+        source = {"clip": plan.clip.name, "sha256": plan.clip.sha256, "turns_back": latest_s < 0}
+        return clip, begin_s, {"kind": plan.kind, **source, "begin_s": begin_s, **clip.facts}
+    # Sequences of all splits have numbers of their own, so no two splits share a movement.
+    seed = settings.seed * 1_000_000 + plan.index
+    made = RandomPoses(body, seed) if plan.kind == "random" else ProceduralMotion(body, seed)
+    begin_s = float(rng.uniform(0.0, made.period_s))
+    return made, begin_s, {"kind": plan.kind, "seed": seed, "begin_s": begin_s, **made.facts}

@@ -19,7 +19,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished data set of four sequences; tests must not change it."""
+    """A finished data set of three sequences; tests must not change it."""
     from tiny import make, tiny_settings
 
     root = tmp_path_factory.mktemp("finished") / "set"

@@ -35,7 +35,7 @@ def problems(root: Path) -> str:
 def test_a_generated_set_passes(finished: Path) -> None:
     result = check_dataset(finished)
     assert result.problems == []
-    assert (result.sequences, result.frames) == (4, 8)
+    assert (result.sequences, result.frames) == (3, 6)
 
 
 def shift(joint: str, key: str, by: float) -> Callable[[Any], object]:
@@ -133,7 +133,7 @@ def test_splits_that_share_bodies_or_movements_are_found(copy: Path) -> None:
 
 
 def test_a_card_of_other_sequences_is_found(copy: Path) -> None:
-    shutil.rmtree(copy / "body_00003")
+    shutil.rmtree(copy / "body_00002")
     found = problems(copy)
     assert "dataset.json counts" in found and "egorear synth finish" in found
     (copy / "dataset.json").unlink()

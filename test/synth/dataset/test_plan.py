@@ -31,6 +31,7 @@ def test_splits_share_neither_bodies_nor_clips() -> None:
     plans = plan_sequences(Settings("r"), CLIPS, 200)
     assert Counter(plan.split for plan in plans) == {"train": 160, "validation": 20, "test": 20}
     assert len({plan.character for plan in plans}) == 200
+    assert plan_sequences(Settings("r"), CLIPS, 37) == plans[:37], "a larger set begins with the smaller one"
     for plan in plans:
         assert plan.clip is None or plan.clip in CLIPS[plan.split]
     assert Counter(plan.kind for plan in plans if plan.split == "test") == {

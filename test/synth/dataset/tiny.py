@@ -80,12 +80,12 @@ def tiny_settings(folder: Path, **changes: object) -> Settings:
         random_pose=0.0,
         procedural=0.0,
         clip_rate_hz=30.0,
-        split=(50.0, 25.0, 25.0),
+        split=(34.0, 33.0, 33.0),
     )
     return replace(settings, **changes)  # type: ignore[arg-type]
 
 
-def make(settings: Settings, root: Path, count: int = 4, workers: int = 1, shard: Shard = WHOLE) -> Quiet:
+def make(settings: Settings, root: Path, count: int = 3, workers: int = 1, shard: Shard = WHOLE) -> Quiet:
     """Generate a data set and return what was told on the way."""
     quiet = Quiet()
     generate(settings, root, count, quiet, workers, shard)
