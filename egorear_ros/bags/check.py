@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egorear_ros.bags.bag import Bag
+from egorear_ros.bags.base import Topic
 from egorear_ros.bags.calibration import calibration_findings
 from egorear_ros.bags.findings import (
     ERROR,
@@ -46,7 +47,7 @@ class CameraReport:
     Attributes:
         view: its name.
         topic: of its images.
-        images: messages.
+        images: messages; 0: there are none, or not even the topic.
         rate_hz: mean over the recording.
         period_ms: median from image to image.
         jitter_ms: 95 % of the periods are within so much of the median.
@@ -171,7 +172,7 @@ def _report(path: Path, survey: Survey, topics: RigTopics, rig: Rig | None, find
             TopicReport(lane.topic.name, lane.topic.type, lane.count, lane.bytes, lane.rate_hz, lane.duration_s)
             for lane in survey.lanes.values()
         ),
-        cameras=tuple(_camera(view, lane) for view, lane in lanes.items() if lane is not None),
+        cameras=tuple(_camera(view, lane or Lane(Topic(topics.images[view], ""))) for view, lane in lanes.items()),
         findings=findings,
     )
 

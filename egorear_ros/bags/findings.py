@@ -112,7 +112,9 @@ def comparison_findings(survey: Survey, topics: RigTopics, sync: SyncConfig) -> 
             yield Finding(WARNING, "begins_late", view, f"begins {late_s:.1f} s after the first camera.")
         if early_s > ENDS_S:
             yield Finding(WARNING, "ends_early", view, f"ends {early_s:.1f} s before the last camera.")
-    yield from _set_findings(survey, len(topics.views), sync)
+    if len(lanes) == len(topics.views):  # else it is clear why there are no complete sets
+        lost = sum(lane.steps.missing(lane.steps.percentile_ns(50)) for lane in lanes.values() if len(lane.steps))
+        yield from _set_findings(survey, lost, sync)
 
 
 def truth_findings(survey: Survey, topics: RigTopics) -> Iterator[Finding]:
@@ -165,7 +167,9 @@ def _gap_findings(lane: Lane, view: str) -> Iterator[Finding]:
     at_s, longest_s = lane.longest[0]
     if lost:
         severe = lost > LOST_SHARE * lane.count or longest_s > LONG_GAP_S
-        text = f"{lost} images are missing; the longest gap is {1e3 * longest_s:.0f} ms, at {at_s:.1f} s."
+        text = (
+            f"{lost} images are missing; the longest gap is {1e3 * longest_s:.0f} ms, from {at_s - longest_s:.1f} s on."
+        )
         yield Finding(ERROR if severe else WARNING, "gaps", view, text)
     jitter_ns = lane.steps.spread_ns(period_ns, 95)
     if jitter_ns > JITTER_SHARE * period_ns:
@@ -173,12 +177,12 @@ def _gap_findings(lane: Lane, view: str) -> Iterator[Finding]:
         yield Finding(WARNING, "jitter", view, text)
 
 
-def _set_findings(survey: Survey, view_count: int, sync: SyncConfig) -> Iterator[Finding]:
+def _set_findings(survey: Survey, lost: int, sync: SyncConfig) -> Iterator[Finding]:
     sets = survey.complete + survey.partial + survey.dropped
-    if not sets or survey.complete >= (1 - INCOMPLETE_SHARE) * sets - EDGE_SETS:
+    if survey.complete >= (1 - INCOMPLETE_SHARE) * sets - EDGE_SETS - lost:
         return
     text = (
-        f"Only {survey.complete} of {sets} moments have images of all {view_count} views "
+        f"Only {survey.complete} of {sets} moments have images of all views "
         f"within {sync.tolerance_ms:g} ms. "
         "Are the cameras triggered together, and their clocks the same? Else raise --tolerance-ms."
     )

@@ -90,7 +90,8 @@ def _table(*headings: str, left: int) -> Any:
 
 def _stamps(camera: CameraReport) -> str:
     kinds = {"older": camera.older, "equal": camera.equal, "jumps": camera.jumps, "damaged": camera.damaged}
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count) or "in order"
+    found = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    return found or ("in order" if camera.images else "none")
 
 
 def _number(value: float, digits: int) -> str:
