@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def share_dir() -> Path:
-    """Return the folder that holds `calib/`, `config/`, `launch/`, `rviz/` and `assets/`.
+    """Return the folder that holds `calib/`, `config/`, `launch/`, `msg/`, `rviz/` and `assets/`.
 
     Walks up from this file: in a checkout that is the repository, in an install
     `<prefix>/share/egorear_ros`. Symbolic links are resolved last, so that a symlinked
