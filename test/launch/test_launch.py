@@ -289,7 +289,7 @@ def group_lives(group: int) -> bool:
 def test_a_launched_demo_publishes_poses_and_leaves_nothing_behind(composed: str, domain: int, tmp_path: Path) -> None:
     from egorear_ros.msg import BodyPose
 
-    arguments = [f"composed:={composed}", "estimator:=egoposeformer", "namespace:=bob", "frame_prefix:=bob/"]
+    arguments = [f"composed:={composed}", "namespace:=bob", "frame_prefix:=bob/"]
     log = tmp_path / "launch.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -299,7 +299,7 @@ def test_a_launched_demo_publishes_poses_and_leaves_nothing_behind(composed: str
         pose = first_message(BodyPose, "/bob/body_pose", domain, 300.0)
         assert pose is not None, log.read_text()[-3000:]
         assert pose.header.frame_id == "bob/rig_link"
-        assert pose.tracking_state == BodyPose.UNTRAINED
+        assert pose.tracking_state in (BodyPose.OK, BodyPose.PARTIAL_VIEWS)
         assert len(pose.positions) == len(pose.joint_names) == 16
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=120) == 0, log.read_text()[-3000:]
