@@ -172,11 +172,11 @@ def _locked(root: Path, shard: Shard) -> Iterator[None]:
         folder.mkdir(exist_ok=True)
         handle = path.open("w")
     with handle:
-        for other in folder.glob("shard_*_of_*.lock"):
-            same_division = other.stem.endswith(f"_of_{shard.count}")
-            if other == path or not same_division:
-                _take(other, handle if other == path else None, root)
+        _take(path, handle, root)
         try:
+            for other in folder.glob("shard_*_of_*.lock"):
+                if not other.stem.endswith(f"_of_{shard.count}"):
+                    _take(other, None, root)
             yield
         finally:
             path.unlink(missing_ok=True)
