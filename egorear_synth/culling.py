@@ -185,13 +185,14 @@ def _draw_near(centre: Floats32, vertices: Floats32, faces: Ints32, margin: floa
             radius = math.sqrt(squared)
             if distance - radius > np.float32(NEAR_M):
                 continue
-            radius = radius * np.float32(1.001) + np.float32(1e-5) + margin
+            radius = radius * np.float32(1.001) + np.float32(1e-5)
             full = count + 4 > PIECES
-            if radius < np.float32(0.25) * distance or (full and radius < distance):
+            if radius < np.float32(0.25) * distance or full:
+                radius += margin
+                if radius >= distance:
+                    cells[:] = True
+                    return
                 _draw_ball(x / distance, y / distance, z / distance, radius / distance, cells)
-            elif full:
-                cells[:] = True
-                return
             else:
                 for c in range(3):
                     first, second, last = piece[c], piece[3 + c], piece[6 + c]

@@ -16,6 +16,8 @@ BODY_M = 0.08
 DEFAULT_RADIUS_M = 3.0
 """Of the circle that is kept free when nobody says where the person is; holds the built-in motion."""
 
+RAISED_HANDS_M = 2.3
+
 GRID_M = 0.04
 
 
@@ -44,6 +46,11 @@ class Clearance:
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest x and y, m."""
         return self.floor.min(axis=0), self.floor.max(axis=0)
+
+    @property
+    def height(self) -> float:
+        """Below which the person stays, m; of points of the floor that of raised hands."""
+        return float(self.points[:, 2].max()) if self.upright else RAISED_HANDS_M
 
     def allows(self, blocks: Sequence[Block]) -> bool:
         """Return whether blocks keep their distance from all points."""

@@ -174,4 +174,4 @@ def books(rng: np.random.Generator) -> Texture:
 
 FLOORS = (planks, planks, parquet, tiles, tiles, carpet, terrazzo, concrete)
 WALLS = (plaster, plaster, plaster, wallpaper, bricks, panels, concrete, tiles)
-FURNITURE = (wood, wood, paint, paint, cloth)
+FURNITURE = (wood, wood, wood, paint, paint, paint, cloth)

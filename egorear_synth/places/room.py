@@ -39,7 +39,8 @@ def make_room(rng: np.random.Generator, clearance: Clearance, wardrobe: Wardrobe
     """Return a random room around a person's way: surfaces, lights, light from all sides, and facts."""
     builder = Builder(rng)
     low, high = clearance.bounds
-    shell = _Shell(low - rng.uniform(0.7, 2.2, 2), high + rng.uniform(0.7, 2.2, 2), rng.uniform(2.3, 3.4))
+    height = max(rng.uniform(2.3, 3.4), clearance.height + 0.2)
+    shell = _Shell(low - rng.uniform(0.7, 2.2, 2), high + rng.uniform(0.7, 2.2, 2), height)
     has_ceiling = bool(rng.random() < 0.85)
     windowed = bool(rng.random() < 0.5)
     floor, walls = wardrobe.pick(indoor_patterns.FLOORS, 2.5), wardrobe.pick(indoor_patterns.WALLS, 2.0)
@@ -150,7 +151,10 @@ def _lamps(
     for _ in range(count):
         spot = clearance.floor[rng.integers(len(clearance.floor))] + rng.normal(0, 0.8, 2)
         spot = np.clip(spot, shell.low + 0.4, shell.high - 0.4)
-        light = lamp(rng, np.array([*spot, shell.height - rng.uniform(0.12, 0.4)]), rng.uniform(0.03, 0.12))
+        # Higher than anyone reaches.
+        hanging = rng.uniform(0.12, 0.4)
+        z = max(shell.height - hanging, min(clearance.height + 0.1, shell.height - 0.08))
+        light = lamp(rng, np.array([*spot, z]), rng.uniform(0.03, 0.12))
         lights.append(light)
         size = 2 * light.radius + 0.06
         red, green, blue = np.clip(light.strength / light.strength.max(), 0, 1).tolist()

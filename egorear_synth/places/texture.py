@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egorear_synth.arrays import Bytes, Floats32, Ints32
-from egorear_synth.tone import to_srgb
+from egorear_synth.tone import srgb
 
 MAX_SIZE = 1024
 """Texels across; sizes are powers of two."""
@@ -62,13 +62,22 @@ def make_texture(name: str, linear: NDArray[np.floating], size_m: tuple[float, f
             f"texture {name}: expected (S, S, 3) with S a power of two up to {MAX_SIZE}, got {linear.shape}."
         )
     level = np.clip(linear.astype(np.float32), 0, 1)
-    levels = [to_srgb(level)]
+    levels = [_bytes(level)]
     while len(level) > 1:
         # Light is averaged, not bytes: a checkerboard of black and white is seen as 50 % of the light.
         rows = level[::2] + level[1::2]
         level = np.float32(0.25) * (rows[:, ::2] + rows[:, 1::2])
-        levels.append(to_srgb(level))
+        levels.append(_bytes(level))
     return Texture(name, tuple(levels), size_m)
+
+
+_STEPS = 65536
+_TABLE: Bytes = np.round(255 * srgb(np.arange(_STEPS) / (_STEPS - 1))).astype(np.uint8)
+
+
+def _bytes(linear: Floats32) -> Bytes:
+    """Return sRGB bytes of light in [0, 1]; finer than `tone.to_srgb`, which cannot tell the darkest bytes apart."""
+    return _TABLE[(linear * np.float32(_STEPS - 1) + np.float32(0.5)).astype(np.uint16)]
 
 
 class TexturePool(NamedTuple):
