@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a sub-command and return its exit status: 1 for an error, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if argv is None else argv)
     args = _parser(words).parse_args(words)
+    args.words = words  # for those who write down how a result was made
     try:
         return int(_module(args.command).run(args))
     except KeyboardInterrupt:

@@ -66,16 +66,19 @@ def save_json(reports: Sequence[Report], path: Path) -> None:
 
 
 def insert_into_page(report: Report, page: Path) -> None:
-    """Replace the report's block in a Markdown page.
+    """Replace the report's block in a Markdown page; see `replace_block`."""
+    replace_block(page, f"bench:{report.name}", report.markdown())
 
-    The block stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
+
+def replace_block(page: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->` in a Markdown page.
 
     Raises:
         ValueError: the page has no such block.
     """
-    begin, end = f"<!-- bench:{report.name} -->", f"<!-- /bench:{report.name} -->"
-    text = page.read_text()
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    content = page.read_text()
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-    if not pattern.search(text):
+    if not pattern.search(content):
         raise ValueError(f"{page} has no block {begin} ... {end}. Add these two lines where the table should stand.")
-    page.write_text(pattern.sub(lambda _: f"{begin}\n{report.markdown()}\n{end}", text))
+    page.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", content))

@@ -1,6 +1,7 @@
 """`egorear eval`: compare estimates with ground truth."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_model_arguments(dataset)
     dataset.add_argument("--every", type=int, default=1, help="use every n-th frame")
     dataset.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for scores and poses")
+    dataset.add_argument("--name", default="", help="of the run, for --page")
+    dataset.add_argument("--page", type=Path, help="Markdown page whose block eval:NAME gets command and tables")
     against = kinds.add_parser("compare", help="two runs of `eval` on the same recordings, paired")
     against.add_argument("runs", nargs=2, type=Path, metavar="RUN", help="folders that --out wrote")
+    against.add_argument("--name", default="", help="of the comparison, for --page")
+    against.add_argument("--page", type=Path, help="Markdown page whose block eval:NAME gets command and table")
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +69,23 @@ def _compare(args: argparse.Namespace) -> int:
 
     first, second = args.runs
     frames, rows = compare(load_clips(first), load_clips(second))
-    sys.stdout.write(compared_markdown(str(first), str(second), frames, rows))
+    table = compared_markdown(first.name, second.name, frames, rows)
+    sys.stdout.write(table)
+    _into_page(args, table)
     return 0
+
+
+def _into_page(args: argparse.Namespace, tables: str) -> None:
+    """Put the command and what it printed into a page, if one is named."""
+    if args.page is None:
+        return
+    from egorear_ros.benchmarks.machine import describe_machine
+    from egorear_ros.benchmarks.report import replace_block
+
+    hidden = {"--page", str(args.page)}
+    words = [word for word in args.words if word not in hidden]
+    command = shlex.join(["egorear", *words])
+    replace_block(args.page, f"eval:{args.name}", f"`{command}` on {describe_machine()}:\n\n{tables.strip()}")
 
 
 def _dataset(args: argparse.Namespace, console: "Console") -> int:
@@ -75,8 +95,9 @@ def _dataset(args: argparse.Namespace, console: "Console") -> int:
     from egorear_ros.geometry.rig_file import load_rig
 
     rig = load_rig(args.calib)
+    sequences = find_sequences(args.paths, args.split)
     estimators = {views: make_view_estimator(args, rig, views) for views in view_sets(args.views, rig)}
-    results = _evaluate(args, find_sequences(args.paths, args.split), rig, estimators, console)
+    results = _evaluate(args, sequences, rig, estimators, console)
     skipped = [vars(skip) for result in results for skip in result.skipped]
     clips = {views: [result.clips[views] for result in results if len(result.clips[views])] for views in estimators}
     first = next(iter(estimators))
@@ -87,7 +108,7 @@ def _dataset(args: argparse.Namespace, console: "Console") -> int:
     tables = make_tables(clips)
     model = estimators[first]
     facts = {
-        "command": ["egorear", *sys.argv[1:]],
+        "command": ["egorear", *args.words],
         "model": model.model_id,
         "trained": model.trained,
         "calib": rig.source,
@@ -97,8 +118,9 @@ def _dataset(args: argparse.Namespace, console: "Console") -> int:
     }
     write_tables(tables, facts, args.out)
     save_clips(args.out / POSES_FILE, clips[first])
-    for title, rows in tables.items():
-        sys.stdout.write(f"\n{title}\n\n{markdown(rows)}")
+    text = "\n".join(f"{title}\n\n{markdown(rows)}" for title, rows in tables.items())
+    sys.stdout.write(f"\n{text}")
+    _into_page(args, markdown(next(iter(tables.values()))) + reliability_text(facts))
     if not model.trained:
         console.print("The weights are random: these numbers mean nothing.")
     if skipped:
@@ -146,6 +168,18 @@ def reliability_facts(clips: "list[Clip]") -> dict[str, Any]:
     ]
     content = {"within_mm": found.good_error_mm, "expected_calibration_error": found.expected_error, "bins": bins}
     return {"reliability": content}
+
+
+def reliability_text(facts: dict[str, Any]) -> str:
+    """Return a sentence on the confidences; nothing if there are none."""
+    found = facts.get("reliability")
+    if found is None:
+        return ""
+    bins = ", ".join(f"{row['confidence']:.2f}: {row['share_within']:.2f}" for row in found["bins"])
+    return (
+        f"\nConfidence and the share of joints within {found['within_mm']:g} mm, in ten bins: {bins}. "
+        f"Expected calibration error {found['expected_calibration_error']:.3f}.\n"
+    )
 
 
 def _evaluate(
