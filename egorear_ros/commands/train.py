@@ -16,7 +16,7 @@ _NO_PREFIX = "\0"
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
-    parser = subparsers.add_parser("train", help="train, measure and export networks")
+    parser = subparsers.add_parser("train", help="train, measure and export networks, without ROS")
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, text in VERBS.items():
         # No argument of these is an option here, so that all of them, --help too, are passed on.
