@@ -78,9 +78,9 @@ class RunCheckpoints(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save every so many steps."""
+        """Save every so many steps, but not before an epoch's validation: a run that goes on would miss it."""
         step = trainer.global_step
-        if step % self.every_steps == 0 and step != self._saved_step:
+        if step % self.every_steps == 0 and step != self._saved_step and not trainer.is_last_batch:
             self._saved_step = step
             trainer.save_checkpoint(self.folder / LAST, weights_only=False)
 

@@ -60,6 +60,12 @@ class TrainingCli(LightningCLI):
         parser.add_argument(
             "--checkpoint_every", type=int, default=500, help="Optimiser steps between two last.ckpt of a run."
         )
+        parser.add_argument(
+            "--pictures_every",
+            type=int,
+            default=1,
+            help="Epochs between two pictures of heatmaps and skeletons; 0: none.",
+        )
 
     def _parse_ckpt_path(self) -> None:
         """Lightning would read hyper-parameters from the checkpoint here; ours are in recipes alone."""
@@ -100,7 +106,9 @@ class TrainingCli(LightningCLI):
         """Build the trainer with the run's folder, loggers, checkpoints and monitors."""
         folder = self.folder
         fitting = self.subcommand == "fit"
-        extra: list[Callback] = [Throughput(), RunLogs(), Pictures(folder)] if fitting else []
+        extra: list[Callback] = [Throughput(), RunLogs()] if fitting else []
+        if fitting and (every := self._get(self.config, "pictures_every")):
+            extra.append(Pictures(folder, every))
         extra += [Predictions(folder)] if self.subcommand == "predict" else []
         if fitting:
             extra.append(RunCheckpoints(folder, self._get(self.config, "checkpoint_every")))
@@ -122,7 +130,7 @@ class TrainingCli(LightningCLI):
         if self.trainer.is_global_zero:
             sys.stdout.write(f"{describe(self.model)}\nEverything goes into {self.folder}\n")
             path, config = str(self.folder / CONFIG), self.config[self.subcommand]
-            self._parser(self.subcommand).save(config, path, skip_none=False, overwrite=True, multifile=False)
+            self._parser(self.subcommand).save(config, path, skip_unset=False, overwrite=True, multifile=False)
 
     def predict(self, **kwargs: Any) -> None:
         """Predict; the poses go into a file, not into memory."""

@@ -36,7 +36,7 @@ def plain(text: str, classes: Collection[type[Any]]) -> str:
     reason = " ".join((found["reason"] if found else text).split())
     reason = _PROBLEM.sub(lambda match: f"{match['path'].rpartition('.')[2]}: ", reason)
     if wrong := _CLASS.search(reason):
-        names = sorted(cls.__name__ for cls in classes if cls.__name__.endswith("Stage"))
+        names = sorted(cls.__name__ for cls in classes if cls.__name__.endswith("Stage") and cls.__name__ != "Stage")
         return f"there is no stage {wrong['name']}; class_path is one of {', '.join(names)}."
     if "are required: " in reason and reason.endswith(".model"):
         return "no stage is named. Give a recipe, for example --config config/train/ego4view_syn_pose3d.yaml."

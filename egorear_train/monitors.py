@@ -55,11 +55,11 @@ class Throughput(Callback):
 
 
 class Pictures(Callback):
-    """Draws the first frame set of the validation after each epoch, into the run's folder and TensorBoard."""
+    """Draws the first frame set of the validation, into the run's folder and TensorBoard."""
 
-    def __init__(self, folder: Path) -> None:
-        """Write below `folder`."""
-        self.folder = folder / PICTURES
+    def __init__(self, folder: Path, every: int = 1) -> None:
+        """Write below `folder`, after every so many epochs."""
+        self.folder, self.every = folder / PICTURES, every
         self._snapshot: Snapshot | None = None
 
     def on_validation_batch_end(
@@ -78,7 +78,8 @@ class Pictures(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw it."""
         snapshot, self._snapshot = self._snapshot, None
-        if snapshot is None or trainer.sanity_checking or not trainer.is_global_zero:
+        due = (trainer.current_epoch + 1) % self.every == 0
+        if snapshot is None or not due or trainer.sanity_checking or not trainer.is_global_zero:
             return
         stage = cast(Stage, pl_module)
         self.folder.mkdir(parents=True, exist_ok=True)

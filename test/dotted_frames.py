@@ -29,7 +29,7 @@ def dotted_frames(rig: Rig, image_size: int = 64, count: int = 8) -> list[dict[s
     T_camera_device = np.stack([invert_transform(camera.T_device_camera) for camera in rig.cameras])
     frames = []
     for number in range(count):
-        joints_cm = upright_cm + random.normal(0.0, 6.0, (16, 3)) + random.normal(0.0, 8.0, 3) * (1.0, 1.0, 0.0)
+        joints_cm = upright_cm + random.normal(0.0, 3.0, (16, 3)) + random.normal(0.0, 6.0, 3)
         pixels, visible, images = [], [], []
         for camera, T in zip(rig.cameras, T_camera_device, strict=True):
             place, seen = project(transform_points(T, joints_cm / 100.0), camera.lens)
