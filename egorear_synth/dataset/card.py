@@ -143,7 +143,12 @@ def _statistic(values: list[Any]) -> dict[str, Any] | None:
 
 
 def _flat(name: str, value: Any) -> Iterable[tuple[str, Any]]:
-    if isinstance(value, Mapping):
+    """Yield every number and word under a dotted name; things of a list count together, coordinates one by one."""
+    if isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
+        yield f"{name}.count", len(value)
+        for inner in value:
+            yield from _flat(name, inner)
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flat(f"{name}.{key}" if name else str(key), inner)
     elif isinstance(value, list):
