@@ -48,8 +48,9 @@ def plain(text: str, classes: Collection[type[Any]]) -> str:
 
 
 def _suggestion(key: str, classes: Collection[type[Any]]) -> str:
-    wanted = key.rpartition(".")[2]
     known = {name for cls in classes for name in inspect.signature(cls).parameters}
+    parts = key.removeprefix("model.").removeprefix("data.").removeprefix("trainer.").split(".")
+    wanted = next((part for part in parts if part not in known), parts[-1])
     close = difflib.get_close_matches(wanted, sorted(known), n=1)
     hint = f"Did you mean `{close[0]}`? " if close else ""
     return f"There is no such setting. {hint}`egorear train fit --help` lists all, and `--model.help CLASS` a stage's."

@@ -1,0 +1,89 @@
+"""`egorear train`: mistakes end with exit status 1 and a sentence, never with a stack trace."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lightning")
+
+from egorear_ros.cli import main
+
+RECIPE = """
+model:
+  class_path: PoseStage
+  init_args:
+    size: {image_size: 64}
+data: {batch_size: 2}
+"""
+
+MISTAKES = {
+    "unknown setting of the stage": (("size: {", "sizee: {"), "Did you mean `size`?"),
+    "unknown size": (("image_size", "imagesize"), "Did you mean `image_size`?"),
+    "unknown setting of the data": (("batch_size", "batchsize"), "Did you mean `batch_size`?"),
+    "unknown group": (("data:", "dataa:"), "'dataa"),
+    "unknown stage": (("PoseStage", "PoseStag"), "there is no stage PoseStag; class_path is one of EgoPoseFormerStage"),
+    "wrong type": (("batch_size: 2", "batch_size: two"), "data.batch_size"),
+    "no weights to begin with": (("x", "x"), "model.refinement is empty; expected stage 2's checkpoint"),
+    "unknown rig": (("size: {", "rig: ego4view_sin\n    size: {"), "Did you mean ego4view_syn?"),
+    "unknown view": (("size: {", "views: [front_left, top]\n    size: {"), "model.views is front_left, top; expected"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_in_a_recipe(mistake: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (old, new), message = MISTAKES[mistake]
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.replace(old, new))
+    assert main(["train", "fit", "--config", str(recipe), "--trainer.default_root_dir", str(tmp_path)]) == 1
+    errors = capfd.readouterr().err
+    assert message in errors
+    assert "Traceback" not in errors
+    assert "Union" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit"], "no stage is named. Give a recipe"),
+        (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["validate", "--config", "RECIPE", "--ckpt_path", "best"], "has no such checkpoint. Train it first."),
+        (["fit", "--config", "RECIPE", "--ckpt_path", "x.ckpt"], "ckpt_path is x.ckpt, no such file"),
+        (["export", "nowhere.ckpt", "--out", "x.safetensors"], "nowhere.ckpt: no such file"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    arguments: list[str], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE)
+    words = [str(recipe) if word == "RECIPE" else word for word in arguments]
+    assert main(["train", *words]) == 1
+    errors = capfd.readouterr().err
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_a_finished_run_is_not_overwritten(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE)
+    (tmp_path / "last.ckpt").touch()
+    assert main(["train", "fit", "--config", str(recipe), "--trainer.default_root_dir", str(tmp_path)]) == 1
+    assert "holds a run already. Go on with it: --ckpt_path last." in capfd.readouterr().err
+
+
+def test_help_is_lightnings(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "fit", "--help"])
+    assert stop.value.code == 0
+    assert "--data.batch_size" in capfd.readouterr().out
+
+
+def test_the_package_does_not_import_lightning() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys, egorear_ros.cli, egorear_ros.commands.train, egorear_ros.models.build; "
+        "sys.exit('lightning' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
