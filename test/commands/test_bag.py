@@ -16,6 +16,7 @@ def run(*words: object) -> int:
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setattr("os.fsync", lambda fd: None)  # waiting for a busy disk would take longer than all else
 
 
 def test_there_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
