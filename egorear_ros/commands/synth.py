@@ -30,6 +30,7 @@ def add_parser(subparsers: Any) -> None:
     bag = actions.add_parser("bag", help="write a sequence as rosbag2 recording (MCAP) with ground truth")
     bag.add_argument("folder", type=Path, metavar="SEQUENCE", help="a sequence's folder in the data set")
     bag.add_argument("--out", type=Path, required=True, metavar="BAG", help="the recording, a new folder or .mcap file")
+    bag.add_argument("--force", action="store_true", help="replace an existing recording")
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +115,8 @@ def _check(args: argparse.Namespace) -> int:
         print(problem)
     if len(result.problems) > MOST_PROBLEMS:
         print(f"... and {len(result.problems) - MOST_PROBLEMS} more problems")
-    wrong = f"{len(result.problems)} problems" if result.problems else "nothing wrong"
+    count = len(result.problems)
+    wrong = f"{count} problem{'s' if count > 1 else ''}" if result.problems else "nothing wrong"
     print(f"{result.sequences} sequences, {result.frames} frames checked: {wrong}")
     return 1 if result.problems else 0
 
@@ -127,12 +129,20 @@ def _heatmaps(args: argparse.Namespace) -> int:
 
 
 def _bag(args: argparse.Namespace) -> int:
-    from egorear_ros.bags.sequence import write_sequence_bag
+    from egorear_ros.bags.sequence import BagOptions, write_sequence_bag
     from egorear_ros.geometry.rig_file import load_rig
+    from egorear_synth.dataset.errors import SynthError
     from egorear_synth.dataset.finished import read_sequence
+    from egorear_synth.dataset.writer import SEQUENCE_FILE
 
+    if not (args.folder / SEQUENCE_FILE).is_file():
+        raise SynthError(
+            f"{args.folder} is no finished sequence of a data set: it has no {SEQUENCE_FILE}. "
+            "Give a sequence's folder, such as data/body_00000/seq_00000."
+        )
+    rate_hz = read_sequence(args.folder)["rate_hz"]
     rig = load_rig(str(args.folder.resolve().parents[1] / "rig.yaml"))
-    written = write_sequence_bag(args.folder, rig, args.out, read_sequence(args.folder)["rate_hz"])
+    written = write_sequence_bag(args.folder, rig, args.out, rate_hz, BagOptions(overwrite=args.force))
     for sentence in written.left_out:
         print(sentence)
     print(f"{written.path}: {written.frames} frames, {written.images} images, {written.truths} with ground truth")

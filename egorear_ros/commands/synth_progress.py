@@ -77,9 +77,8 @@ class ProgressBar:
         if not self._console.is_terminal:
             rate = self._frames / max(time.monotonic() - self._begin_s, 1e-9)
             left_s = (self._total * self._frames_each - self._frames) / max(rate, 1e-9)
-            self._say(
-                f"{self._sequences}/{self._total} sequences, {rate:.1f} framesets/s, about {_duration(left_s)} to go"
-            )
+            to_go = f", about {_duration(left_s)} to go" if self._sequences < self._total else ""
+            self._say(f"{self._sequences}/{self._total} sequences, {rate:.1f} framesets/s{to_go}")
 
     def card(self) -> None:
         """No more sequences are made; card and contact sheets come now."""

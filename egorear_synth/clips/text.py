@@ -79,4 +79,5 @@ class Lines:
 
     def error(self, message: str) -> ClipError:
         """Return an error that names file and line of the line just taken."""
-        return ClipError(f"{self.path}, line {self._lines[max(self._next - 1, 0)][0]}: {message}.")
+        end = "" if message.endswith("?") else "."
+        return ClipError(f"{self.path}, line {self._lines[max(self._next - 1, 0)][0]}: {message}{end}")

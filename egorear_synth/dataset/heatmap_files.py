@@ -13,6 +13,7 @@ from egorear_ros.structures import FloatArray, Rig
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import sequence_folders
 from egorear_synth.dataset.read_back import read_frames
+from egorear_synth.dataset.settings import read_settings
 from egorear_synth.dataset.writer import naming_disk_errors, remove_stale, write_whole
 
 HEATMAPS = "fisheye_hm"
@@ -33,8 +34,9 @@ def write_heatmaps(root: Path, tell: Callable[[int, int], None] = lambda *_: Non
         Number of files written.
 
     Raises:
-        SynthError: no finished sequence, a damaged annotation, or not enough space.
+        SynthError: no data set, no finished sequence, a damaged annotation, or not enough space.
     """
+    read_settings(root)
     rig = load_rig(str(root / "rig.yaml"))
     folders = sequence_folders(root)
     if not folders:

@@ -57,7 +57,7 @@ def edit(path: Path, old: str, new: str) -> Path:
     ("old", "new", "message"),
     [
         ("ltibia 0.0 0.0 0.0", "ltibia 0.0", "ltibia has 1 values; its skeleton expects 3: rx ry rz"),
-        ("ltibia 0.0 0.0 0.0\n", "", "frame 1 has no values for ltibia"),
+        ("ltibia 0.0 0.0 0.0\n", "", r"frame 1 has no values for ltibia. Is the file complete\?$"),
         ("ltibia 0.0", "lshin 0.0", "bone 'lshin' is not in the skeleton"),
         ("ltibia 0.0 0.0 0.0", "ltibia 0.0 nan 0.0", "a number is not finite"),
         ("ltibia 0.0 0.0 0.0", "ltibia 0.0 abc 0.0", "could not convert string to float: 'abc'"),

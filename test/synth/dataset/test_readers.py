@@ -76,3 +76,19 @@ def test_a_sequence_becomes_a_recording(finished: Path, tmp_path: Path, capsys: 
     folder = sequence_folders(finished)[0]
     assert main(["synth", "bag", str(folder), "--out", str(tmp_path / "bag")]) == 0
     assert "2 frames, 6 images, 2 with ground truth" in capsys.readouterr().out
+    # The refusal names an option; it must exist.
+    assert main(["synth", "bag", str(folder), "--out", str(tmp_path / "bag")]) == 1
+    assert "replace it with --force" in capsys.readouterr().err
+    assert main(["synth", "bag", str(folder), "--out", str(tmp_path / "bag"), "--force"]) == 0
+
+
+def test_folders_that_are_no_data_set_or_sequence_are_named(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from egorear_ros.cli import main
+
+    assert main(["synth", "bag", str(finished), "--out", str(tmp_path / "bag")]) == 1
+    assert f"{finished} is no finished sequence" in capsys.readouterr().err
+    assert not (tmp_path / "bag").exists()
+    assert main(["synth", "heatmaps", str(tmp_path)]) == 1
+    assert f"is {tmp_path} a data set of `egorear synth`?" in capsys.readouterr().err
