@@ -69,7 +69,7 @@ def draw_heatmaps(snapshot: Snapshot, rig: Rig) -> Image:
     rows = [header]
     for row, (image, view) in enumerate(zip(snapshot.images, snapshot.views, strict=True)):
         photo = cv2.resize(image[..., ::-1], (_CELL_PX, _CELL_PX), interpolation=cv2.INTER_LINEAR)
-        first = np.ascontiguousarray(photo, dtype=np.uint8)
+        first = np.array(photo, dtype=np.uint8)  # a copy: the name belongs on this cell alone
         _write(first, rig.views[view], (8, 18))
         rows.append(np.hstack([first, *(_with_heat(photo, maps[row]) for maps in snapshot.maps.values())]))
     return np.vstack(rows).astype(np.uint8, copy=False)
@@ -111,7 +111,9 @@ def _with_heat(photo: NDArray[np.uint8], maps: NDArray[np.float32]) -> Image:
 
 
 def _write(canvas: Image, text: str, origin: tuple[int, int]) -> None:
-    cv2.putText(canvas, text, origin, _FONT, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
+    (width, height), below = cv2.getTextSize(text, _FONT, 0.5, 1)
+    u, v = origin
+    canvas[v - height - 3 : v + below, u - 3 : u + width + 3] //= 3
     cv2.putText(canvas, text, origin, _FONT, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
 
 
