@@ -132,6 +132,7 @@ def save_checkpoint(path: str | Path, state_dict: Mapping[str, Tensor], header: 
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         save_file(tensors, partial, metadata={_METADATA_KEY: header.to_json()})
+        partial.chmod(0o644)  # safetensors lets nobody else read, but weights are installed for everybody
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)

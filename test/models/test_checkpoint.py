@@ -22,6 +22,7 @@ from egorear_ros.models.checkpoint import (
     Checkpoint,
     CheckpointError,
     CheckpointHeader,
+    bundled_weights,
     load_checkpoint,
     read_header,
     save_checkpoint,
@@ -83,6 +84,21 @@ def test_round_trip(
     with torch.inference_mode():
         expected, found = tiny_egorear(tiny_images), network(tiny_images)
     assert torch.equal(expected.lift.poses_cm, found.lift.poses_cm)
+
+
+def test_anybody_may_read_a_file(saved: Path) -> None:
+    assert saved.stat().st_mode & 0o444 == 0o444
+
+
+def test_weights_of_the_package_are_found_by_name(rig: Rig) -> None:
+    """They must fit the rig that they are for, whole and in part."""
+    assert "egorear-small" in bundled_weights()
+    checkpoint = load_checkpoint("egorear-small")
+    assert checkpoint.header.trained_with_missing_views
+    for views in (rig.views, rig.views[:2], rig.views[1:]):
+        part = rig.select(views)
+        network = load_network(checkpoint, rig_for(checkpoint, part))
+        assert network.size.view_count == len(views)
 
 
 def test_the_digest_tells_files_of_one_name_apart(saved: Path, header: CheckpointHeader, tiny_egorear: EgoRear) -> None:
