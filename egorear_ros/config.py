@@ -209,7 +209,19 @@ class EstimatorConfig:
 class RuntimeConfig:
     """How the model is executed."""
 
-    name: str = setting("pytorch", "Execution engine.", choices=("pytorch",))
+    name: str = setting(
+        "pytorch",
+        "Execution engine. pytorch: inference form of the model; onnxruntime, openvino: the same in these libraries, "
+        "on the CPU; pytorch_plain: the module as it was trained; auto: the fastest of those "
+        "installed that agrees with pytorch (see docs/runtimes.md).",
+        choices=("auto", "pytorch", "pytorch_plain", "onnxruntime", "openvino"),
+    )
+    precision: str = setting(
+        "fp32",
+        "Arithmetic of the image encoder (openvino: of everything). bf16 and fp16 (GPUs only) are faster where the "
+        "processor has them, and less exact; never chosen by auto.",
+        choices=("fp32", "bf16", "fp16"),
+    )
     device: str = setting("auto", "auto: cuda if there is one, else cpu; or cpu, cuda, cuda:1, ...")
     threads: int = setting(0, "CPU threads of the model; 0: all cores.", minimum=0, maximum=1024)
 

@@ -40,32 +40,36 @@ def _make(estimator: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
 def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
     from egorear_ros.models.build import check_architecture, load_network, rig_for
     from egorear_ros.models.checkpoint import load_checkpoint
-    from egorear_ros.runtimes.pytorch import PyTorchRuntime
+    from egorear_ros.runtimes.factory import make_runtime
+    from egorear_ros.runtimes.identity import identify
 
     checkpoint = load_checkpoint(config.checkpoint, legacy_syn_geometry=config.legacy_syn_geometry)
     check_architecture(checkpoint, config.method)
     rig = rig_for(checkpoint, rig)
-    engine = PyTorchRuntime(load_network(checkpoint, rig), runtime)
+    size = checkpoint.header.size.image_size
+    network = load_network(checkpoint, rig)
+    engine = make_runtime(network, runtime, identify(network, rig, size, checkpoint.model_id))
     LOG.info("%s for %s, %s", checkpoint.model_id, ", ".join(rig.views), engine.description)
     accept = config.missing_views == "always" or (
         config.missing_views == "auto" and checkpoint.header.trained_with_missing_views
     )
-    size = checkpoint.header.size.image_size
     return EgoRearEstimator(engine, rig, size, checkpoint.model_id, accept_missing_views=accept)
 
 
 def _untrained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
     from egorear_ros.models.build import build_untrained
     from egorear_ros.models.size import ModelSize
-    from egorear_ros.runtimes.pytorch import PyTorchRuntime
+    from egorear_ros.runtimes.factory import make_runtime
+    from egorear_ros.runtimes.identity import identify
 
-    engine = PyTorchRuntime(build_untrained(config.method, rig), runtime)
+    network, model_id = build_untrained(config.method, rig), f"{config.method}-untrained"
+    engine = make_runtime(network, runtime, identify(network, rig, ModelSize.image_size, model_id))
     LOG.warning("%s has random weights: its poses mean nothing. Set estimator.checkpoint.", config.method)
     return EgoRearEstimator(
         engine,
         rig,
         ModelSize.image_size,
-        f"{config.method}-untrained",
+        model_id,
         trained=False,
         accept_missing_views=config.missing_views == "always",
     )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from egorear_ros.models.blocks import conv1x1, conv3x3, upsample
 from egorear_ros.models.resnet import ResNet18
 from egorear_ros.models.size import ModelSize
+from egorear_ros.models.views import mask_views
 
 
 class Encoding(NamedTuple):
@@ -79,6 +80,10 @@ def encode_views(encoder: nn.Module, images: Tensor, view_mask: Tensor | None) -
     flat = images.flatten(0, 1)
     if view_mask is None:
         encoded = encoder(flat)
+    elif torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling():
+        # A fixed graph cannot leave images out; without batch statistics zeros do the same.
+        whole = Encoding(*(part.unflatten(0, images.shape[:2]) for part in encoder(flat)))
+        return Encoding(*(mask_views(part, view_mask) for part in whole))
     else:
         present = view_mask.flatten()
         encoded = Encoding(*(_scatter(part, present) for part in encoder(flat[present])))

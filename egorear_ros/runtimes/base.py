@@ -13,23 +13,36 @@ class RuntimeSetupError(RuntimeError):
     """An engine cannot run here: says what was asked for, what there is, and what to do."""
 
 
+class NotInstalledError(RuntimeSetupError):
+    """The library of an engine is missing: names the command that installs it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """What a network says about B frame sets of V views.
 
     Attributes:
         joints_cm: (B, J, 3) device frame, cm.
-        peaks_uv: (B, V, J_heatmap, 2) peaks of the final heatmaps, as fractions of width and
-            height; None if the network has no heatmaps.
+        peaks_uv: (B, V, J_heatmap, 2) peaks of the heatmaps, as fractions of width and height; None
+            if the network has no heatmaps.
         peak_scores: (B, V, J_heatmap) their heights; None likewise.
         scales_cm: (B, J) b of each joint's error density exp(-|error| / b) / (8 pi b^3); None if the
             network was not trained to know its error.
+        refined_peaks: whether the peaks are those of the refined heatmaps, not of each view on its own.
     """
 
     joints_cm: Float32Array
     peaks_uv: Float32Array | None = None
     peak_scores: Float32Array | None = None
     scales_cm: Float32Array | None = None
+    refined_peaks: bool = False
+
+
+def check_finite(images: Float32Array, T_camera_device: Float32Array | None) -> None:
+    """Raise ValueError, naming the input, if a number is NaN or infinite."""
+    for name, values in (("images", images), ("T_camera_device", T_camera_device)):
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(f"{name} {values.shape} holds NaN or infinity. Check the calibration and the camera.")
 
 
 class Runtime(Protocol):
@@ -43,6 +56,8 @@ class Runtime(Protocol):
         images: Float32Array,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
+        *,
+        refined_peaks: bool = False,
     ) -> Prediction:
         """Run the network.
 
@@ -50,6 +65,8 @@ class Runtime(Protocol):
             images: (B, V, 3, H, W) normalised images.
             T_camera_device: (B, V, 4, 4) extrinsics, translation in m; None: the rig's own.
             view_mask: (B, V), False where a view is missing; None: all views are there.
+            refined_peaks: whether peaks of refined heatmaps are worth their cost; an engine that
+                cannot make them gives the others, as `Prediction.refined_peaks` says.
 
         Raises:
             ValueError: a shape does not fit or an input is not finite.

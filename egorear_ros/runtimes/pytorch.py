@@ -1,4 +1,10 @@
-"""PyTorch, eager: the reference that other engines are compared with."""
+"""PyTorch, eager: the module as it was trained, or its inference form.
+
+The former is the reference that other engines are compared with.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,13 +14,16 @@ from torch import Tensor, nn
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.heatmap import find_peaks
 from egorear_ros.models.egorear import EgoRearOutput
+from egorear_ros.models.fast.network import FastEgoRear
+from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.lifter import Lift
 from egorear_ros.models.small.network import SmallOutput
-from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError, check_finite
+from egorear_ros.runtimes.precision import reduce_precision
 
 
 class PyTorchRuntime:
-    """Runs a pose network on a CPU or a GPU."""
+    """Runs a pose network, as it is, on a CPU or a GPU."""
 
     def __init__(self, network: nn.Module, config: RuntimeConfig) -> None:
         """Move the network to its device.
@@ -33,6 +42,7 @@ class PyTorchRuntime:
             self._network = network.eval().requires_grad_(False).to(self._device)
         except RuntimeError as error:
             raise RuntimeSetupError(f"runtime.device {self._device}: {error} Set runtime.device to cpu.") from error
+        self._call: Callable[..., Any] = self._network
         self.description = f"pytorch {torch.__version__} on {self._device}"
 
     def run(
@@ -40,17 +50,38 @@ class PyTorchRuntime:
         images: Float32Array,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
+        *,
+        refined_peaks: bool = False,
     ) -> Prediction:
         """See `Runtime.run`."""
-        _check_finite("images", images)
-        if T_camera_device is not None:
-            _check_finite("T_camera_device", T_camera_device)
+        check_finite(images, T_camera_device)
+        # Only the inference form can leave them out.
+        wish = {"refined_heatmaps": refined_peaks} if isinstance(self._network, FastEgoRear) else {}
+        arguments = (self._tensor(images), self._tensor(T_camera_device), self._tensor(view_mask))
         with torch.inference_mode():
-            output = self._network(self._tensor(images), self._tensor(T_camera_device), self._tensor(view_mask))
-            return _prediction(output)
+            return as_prediction(self._call(*arguments, **wish))
 
     def _tensor(self, values: NDArray[np.generic] | None) -> Tensor | None:
         return None if values is None else torch.from_numpy(values).to(self._device)
+
+
+class OptimizedPyTorchRuntime(PyTorchRuntime):
+    """Runs a pose network's inference form, its images laid out channels last."""
+
+    def __init__(self, network: nn.Module, config: RuntimeConfig) -> None:
+        """Derive the inference form; see `PyTorchRuntime`.
+
+        Args:
+            network: trained; stays as it is.
+            config: `precision` as well.
+
+        Raises:
+            RuntimeSetupError: the device cannot compute with that precision, or is not there.
+        """
+        device = choose_device(config.device)
+        fast = reduce_precision(optimize(network), config.precision, device)
+        super().__init__(fast.to(memory_format=torch.channels_last), config)
+        self.description = f"pytorch {torch.__version__}, inference form, {config.precision}, on {device}"
 
 
 def choose_device(name: str) -> torch.device:
@@ -77,22 +108,20 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _prediction(output: EgoRearOutput | SmallOutput | Lift) -> Prediction:
+def as_prediction(output: EgoRearOutput | SmallOutput | Lift) -> Prediction:
+    """Return what a network says, as arrays on the CPU."""
     if isinstance(output, Lift):
         return Prediction(_array(output.joints_cm))
     if isinstance(output, SmallOutput):
         peaks, lift = output.peaks, output.lift
-        return Prediction(_array(lift.joints_cm), _array(peaks.uv), _array(peaks.score), _array(lift.scale_cm))
-    heatmaps = output.refinement.refined_heatmaps
-    assert heatmaps is not None  # asked for by default
-    peaks = find_peaks(heatmaps)
-    return Prediction(_array(output.lift.joints_cm), _array(peaks.uv), _array(peaks.score))
+        scores, scales = _array(peaks.score), _array(lift.scale_cm)
+        return Prediction(_array(lift.joints_cm), _array(peaks.uv), scores, scales, refined_peaks=True)
+    refinement = output.refinement
+    heatmaps = refinement.refined_heatmaps
+    peaks = refinement.peaks if heatmaps is None else find_peaks(heatmaps)
+    joints_cm, scores = _array(output.lift.joints_cm), _array(peaks.score)
+    return Prediction(joints_cm, _array(peaks.uv), scores, refined_peaks=heatmaps is not None)
 
 
 def _array(values: Tensor) -> Float32Array:
     return values.float().cpu().numpy()
-
-
-def _check_finite(name: str, values: NDArray[np.generic]) -> None:
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} {values.shape} holds NaN or infinity. Check the calibration and the camera.")

@@ -1,0 +1,196 @@
+"""Engines that run exported models: the same joints as the trained module, and clear refusals."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from egorear_ros.config import RuntimeConfig
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.models.egoposeformer import EgoPoseFormer
+from egorear_ros.models.egorear import EgoRear
+from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.network import SMALL, EgoRearSmall
+from egorear_ros.runtimes.base import Prediction, RuntimeSetupError
+from egorear_ros.runtimes.factory import MAKERS, make_runtime
+from egorear_ros.runtimes.identity import ModelFileError, identify
+from egorear_ros.runtimes.onnx_cache import cache_folder, cached_onnx
+from egorear_ros.structures import Rig
+
+TINY = {"image_size": 64, "backbone_channels": 8, "channels": 16}
+ENGINES = {"pytorch": ("torch",), "onnxruntime": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
+BUILDERS: dict[str, Callable[[Rig], nn.Module]] = {
+    "egorear": lambda rig: EgoRear(ModelSize(**TINY), rig),
+    "small": lambda rig: EgoRearSmall(replace(SMALL, **TINY), rig),
+    "egoposeformer": lambda rig: EgoPoseFormer(ModelSize(**TINY), rig),
+}
+RIG = load_rig("ego4view_syn")
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def network(name: str = "egoposeformer", seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    made = BUILDERS[name](RIG).eval()
+    with torch.no_grad():
+        for value in made.parameters():
+            value.add_(0.05 * torch.randn(value.shape))
+    return made
+
+
+def config(name: str, **changes: object) -> RuntimeConfig:
+    return replace(RuntimeConfig(name=name, device="cpu", threads=1), **changes)
+
+
+def build(made: nn.Module, settings: RuntimeConfig) -> object:
+    return make_runtime(made, settings, identify(made, RIG, 64, "test"))
+
+
+def inputs(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    images = np.random.default_rng(batch).normal(size=(batch, 4, 3, 64, 64)).astype(np.float32)
+    mask = np.ones((batch, 4), dtype=bool)
+    mask[-1, 2] = False
+    return images, mask
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_joints_are_those_of_the_trained_module(name: str, engine: str) -> None:
+    for module in ENGINES[engine]:
+        pytest.importorskip(module)
+    made = network(name)
+    plain, fast = build(made, config("pytorch_plain")), build(made, config(engine))
+    own = np.stack([np.linalg.inv(camera.T_device_camera) for camera in RIG.cameras]).astype(np.float32)
+    moved = own.copy()
+    moved[:, :3, 3] += 0.03
+    for batch in (1, 2, 3):
+        images, mask = inputs(batch)
+        for extrinsics in (None, np.tile(moved, (batch, 1, 1, 1))):
+            for views in (None, mask):
+                expected, found = plain.run(images, extrinsics, views), fast.run(images, extrinsics, views)
+                np.testing.assert_allclose(found.joints_cm, expected.joints_cm, rtol=0, atol=1e-3)
+                assert (found.scales_cm is None) == (expected.scales_cm is None)
+    images, mask = inputs(2)
+    whole = fast.run(images).joints_cm
+    assert np.abs(fast.run(images, view_mask=mask).joints_cm - whole)[1].max() > 1e-3, "the mask has no effect"
+    with pytest.raises(ValueError, match="images has shape"):
+        fast.run(images[:, :3])
+    with pytest.raises(ValueError, match="view_mask has shape"):
+        fast.run(images, view_mask=mask[:, :2])
+
+
+def test_refined_peaks_only_where_asked_for() -> None:
+    runtime = build(network("egorear"), config("pytorch"))
+    images, _ = inputs(1)
+    first, refined = runtime.run(images), runtime.run(images, refined_peaks=True)
+    assert (first.refined_peaks, refined.refined_peaks) == (False, True)
+    assert np.abs(first.peak_scores - refined.peak_scores).max() > 1e-4
+    np.testing.assert_array_equal(first.joints_cm, refined.joints_cm)
+
+
+def test_bfloat16_is_near() -> None:
+    made = network("egorear")
+    images, _ = inputs(1)
+    full, half = (build(made, config("pytorch", precision=p)).run(images).joints_cm for p in ("fp32", "bf16"))
+    assert 0.0 < np.abs(full - half).max() < 2.0
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_library_that_is_missing_is_named(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, engine, None)
+    with pytest.raises(RuntimeSetupError, match=rf"{engine} cannot be imported.*pip install 'egorear_ros\[.*pytorch"):
+        build(network(), config(engine))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (config("pytorch_plain", precision="bf16"), "pytorch_plain is the fp32 reference"),
+        (config("pytorch", precision="fp16"), "fp16 is for GPUs"),
+        (config("auto", precision="bf16"), "auto chooses among engines that agree with fp32"),
+    ],
+)
+def test_precisions_that_an_engine_has_not(settings: RuntimeConfig, message: str) -> None:
+    with pytest.raises(RuntimeSetupError, match=message):
+        build(network(), settings)
+
+
+def test_files_are_kept_and_wrong_ones_are_announced(caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("onnx")
+    first, second = network(seed=0), network(seed=1)
+    ours, other = (identify(made, RIG, 64, f"model {seed}") for seed, made in enumerate((first, second)))
+    path = cached_onnx(first, ours)
+    assert path.parent == cache_folder()
+    stamp = path.stat().st_mtime_ns
+    assert cached_onnx(first, ours).stat().st_mtime_ns == stamp
+    foreign = cached_onnx(second, other).read_bytes()
+    good = path.read_bytes()
+    for content, words in ((foreign, "is of model 1 .* expected model 0"), (good[:1000], "not a complete ONNX file")):
+        path.write_bytes(content)
+        caplog.clear()
+        assert cached_onnx(first, ours).stat().st_size == len(good)
+        assert pytest.importorskip("re").search(words, caplog.text), caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"not onnx"])
+def test_damaged_files_are_refused(content: bytes, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    from egorear_ros.runtimes.factory import own_extrinsics
+    from egorear_ros.runtimes.onnxruntime import OnnxRuntime
+
+    made, path = network(), tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match="ONNX file|its format is None"):
+        OnnxRuntime(path, identify(made, RIG, 64, "x"), own_extrinsics(made), config("onnxruntime"))
+
+
+class Shifted:
+    """An engine that is fast and wrong by a given distance."""
+
+    description = "shifted"
+
+    def __init__(self, made: nn.Module, by_cm: float) -> None:
+        self.inner, self.by_cm = build(made, config("pytorch")), by_cm
+
+    def run(self, *arguments: object, **named: object) -> Prediction:
+        prediction = self.inner.run(*arguments, **named)
+        return replace(prediction, joints_cm=prediction.joints_cm + np.float32(self.by_cm))
+
+
+@pytest.mark.parametrize(("by_cm", "chosen"), [(0.001, True), (0.1, False), (np.nan, False)])
+def test_auto_takes_what_is_faster_and_agrees(
+    by_cm: float, chosen: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from egorear_ros.runtimes import auto
+
+    made = network()
+    monkeypatch.setattr(auto, "_fastest_s", lambda runtime, _: 1.0 if isinstance(runtime, Shifted) else 2.0)
+    monkeypatch.setitem(MAKERS, "openvino", lambda *_: Shifted(made, by_cm))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with caplog.at_level(logging.INFO):
+        runtime = build(made, config("auto"))
+    assert isinstance(runtime, Shifted) == chosen
+    assert "onnxruntime is left out: onnxruntime cannot be imported" in caplog.text
+    assert f"chosen: {runtime.description}" in caplog.text
+    assert chosen or "openvino is left out: its joints are" in caplog.text
+
+
+def test_auto_keeps_pytorch_where_it_is_faster_or_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> object:
+        raise RuntimeSetupError("no such processor")
+
+    for engine in ("openvino", "onnxruntime"):
+        monkeypatch.setitem(MAKERS, engine, broken)
+    assert build(network(), config("auto")).description.startswith("pytorch")
+    assert "openvino does not work here: no such processor" in caplog.text
