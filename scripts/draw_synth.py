@@ -42,14 +42,20 @@ def draw_poses(root: Path, rig: Rig, path: Path) -> None:
         for axis, colour in zip(T_world_device[:3, :3].T, ("red", "green", "blue"), strict=True):
             axes.plot(*np.stack([T_world_device[:3, 3], T_world_device[:3, 3] + 0.2 * axis]).T, color=colour)
         edge = 0.8
-        axes.plot([-edge, edge, edge, -edge, -edge], [-edge, -edge, edge, edge, -edge], 0, color="0.7", linewidth=1)
+        # Clips of climbers are in the air: then the floor is out of the picture.
+        top = max(1.75, float(joints[:, 2].max()), float(T_world_device[2, 3]))
+        if top < 2.0:
+            axes.plot([-0.6, 0.6, 0.6, -0.6, -0.6], [-0.6, -0.6, 0.6, 0.6, -0.6], 0, color="0.7", linewidth=1)
         forward = -T_world_device[:2, 1]
         axes.view_init(elev=12, azim=float(np.rad2deg(np.arctan2(forward[1], forward[0]))) + 35)
-        axes.set(xlim=(-edge, edge), ylim=(-edge, edge), zlim=(0, 2 * edge))
-        axes.set_box_aspect((1, 1, 1), zoom=1.3)
+        axes.set(xlim=(-edge, edge), ylim=(-edge, edge), zlim=(top - 2 * edge, top))
+        axes.set_box_aspect((1, 1, 1), zoom=1.15)
         axes.set_axis_off()
         motion = read_sequence(folder)["motion"]
         axes.set_title(str(motion.get("clip", motion["kind"])), fontsize=10)
+    figure.suptitle(
+        "orange: left, blue: right; on the head x (red), y (green), z (blue) of the device frame", fontsize=10
+    )
     figure.savefig(str(path))
 
 

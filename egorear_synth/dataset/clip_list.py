@@ -1,13 +1,15 @@
 """The motion clips of a data set: found, checked before any work starts, and given to splits."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from egorear_synth.clips.clip import Clip, ClipError
+from egorear_synth.body import Body
+from egorear_synth.clips.clip import ClipError
 from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
 from egorear_synth.dataset.errors import SynthError
@@ -26,7 +28,7 @@ class ClipFile:
     Attributes:
         name: path below the folder of clips, with slashes.
         path: where it is on this machine.
-        sha256: of its content.
+        sha256: of its content, with its skeleton's.
         frame_count: frames in it.
     """
 
@@ -65,13 +67,19 @@ def find_clips(motion: str) -> list[tuple[str, Path]]:
     return found
 
 
-def check_clips(motion: str, clip_rate_hz: float, tell: Callable[[int, int], None] = lambda *_: None) -> list[ClipFile]:
+def check_clips(
+    motion: str,
+    clip_rate_hz: float,
+    tell: Callable[[int, int], None] = lambda *_: None,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[ClipFile]:
     """Read every clip and put it on a body, so that a bad one is known before hours of work.
 
     Args:
         motion: folder of clips, or one clip.
         clip_rate_hz: frames per second of AMC clips.
         tell: called with clips read and clips in all.
+        known: `sha256` and `frames` by name of clips that were good before; the same content is not read again.
 
     Raises:
         SynthError: no clips, or some cannot be used; names them.
@@ -81,11 +89,10 @@ def check_clips(motion: str, clip_rate_hz: float, tell: Callable[[int, int], Non
     clips, errors = [], []
     for done, (name, path) in enumerate(found, 1):
         try:
-            clip = load_clip(str(path), clip_rate_hz)
-            _check_finite(clip)
-            # Whether the skeleton fits a body shows at the first frames.
-            ClipMotion(body, replace(clip, root_positions=clip.root_positions[:2], rotations=clip.rotations[:2]))
-            clips.append(ClipFile(name, path, file_sha256(path), clip.frame_count))
+            sha256, before = clip_sha256(path), (known or {}).get(name, {})
+            same = before.get("sha256") == sha256
+            count = int(before["frames"]) if same else _check_clip(path, clip_rate_hz, body)
+            clips.append(ClipFile(name, path, sha256, count))
         except (ClipError, OSError) as error:
             errors.append(str(error))
         tell(done, len(found))
@@ -98,6 +105,20 @@ def check_clips(motion: str, clip_rate_hz: float, tell: Callable[[int, int], Non
             + "\nRepair or remove them; nothing was generated."
         )
     return clips
+
+
+def _check_clip(path: Path, clip_rate_hz: float, body: Body) -> int:
+    """Return the number of frames of a clip that fits a body.
+
+    Raises:
+        ClipError: it does not.
+    """
+    clip = load_clip(str(path), clip_rate_hz)
+    if not (np.isfinite(clip.root_positions).all() and np.isfinite(clip.rotations).all()):
+        raise ClipError(f"{clip.source} has numbers that are not finite. Export it again.")
+    # Whether the skeleton fits shows at the first frames.
+    ClipMotion(body, replace(clip, root_positions=clip.root_positions[:2], rotations=clip.rotations[:2]))
+    return clip.frame_count
 
 
 def split_clips(clips: Sequence[ClipFile], shares: Sequence[float], seed: int) -> tuple[dict[str, list[ClipFile]], str]:
@@ -150,9 +171,14 @@ def _deal(
     return dealt
 
 
-def _check_finite(clip: Clip) -> None:
-    if not (np.isfinite(clip.root_positions).all() and np.isfinite(clip.rotations).all()):
-        raise ClipError(f"{clip.source} has numbers that are not finite. Export it again.")
+def clip_sha256(path: Path) -> str:
+    """Return a digest of a clip; an AMC clip is what it is only with its skeleton, so that counts as well."""
+    names = (f"{path.stem.split('_')[0]}.asf", f"{path.stem}.asf")
+    skeletons = [path.with_name(name) for name in names if path.with_name(name).is_file()]
+    parts = [path]
+    if path.suffix.lower() == ".amc":
+        parts += skeletons or sorted(path.parent.glob("*.asf"))
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
 
 
 def file_sha256(path: Path) -> str:

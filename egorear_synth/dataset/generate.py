@@ -96,7 +96,8 @@ def generate(
     if count < 1 or workers < 1:
         raise SynthError(f"--sequences is {count} and --workers is {workers}; expected 1 or more.")
     rig = load_rig(settings.rig)
-    clips = check_clips(settings.motion, settings.clip_rate_hz, progress.clips) if settings.motion else []
+    known = read_settings(root).get("clips") if (root / SETTINGS_FILE).is_file() else None
+    clips = check_clips(settings.motion, settings.clip_rate_hz, progress.clips, known) if settings.motion else []
     by_split: dict[str, list[ClipFile]] = {split: [] for split in SPLITS}
     kept_together = "none"
     if clips:

@@ -1,7 +1,7 @@
 """What a synthetic data set is made from, and whether a folder was made from the same."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,3 @@ def read_settings(folder: Path) -> dict[str, Any]:
 def _brief(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-SETTING_NAMES = tuple(field.name for field in fields(Settings))

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from tiny import make, tiny_settings
 
+from egorear_synth.clips.clip import ClipError
+from egorear_synth.dataset import clip_list
 from egorear_synth.dataset.clip_list import ClipFile, check_clips, find_clips, split_clips
 from egorear_synth.dataset.errors import SynthError
 
@@ -50,6 +52,24 @@ def test_a_clip_with_numbers_that_are_not_finite_is_refused(inputs: Path, tmp_pa
     (clips / "01_01.amc").write_text("\n".join(text))
     with pytest.raises(SynthError, match=r"01_01.amc"):
         check_clips(str(clips), 30.0)
+
+
+def test_clips_that_were_checked_before_are_not_read_again(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = shutil.copytree(inputs / "clips", tmp_path / "clips")
+    checked = check_clips(str(clips), 30.0)
+    known = {one.name: {"sha256": one.sha256, "frames": one.frame_count} for one in checked}
+
+    def read(path: str, rate_hz: float) -> None:
+        raise ClipError(f"{Path(path).name} is read")
+
+    monkeypatch.setattr(clip_list, "load_clip", read)
+    assert check_clips(str(clips), 30.0, known=known) == checked
+    for changed in ("02_01.amc", "03.asf"):
+        (clips / changed).write_text((clips / changed).read_text() + "\n")
+    with pytest.raises(SynthError, match=r"2 of 3 motion clips cannot be used:\n02_01.amc is read\n03_01.amc is read"):
+        check_clips(str(clips), 30.0, known=known)
 
 
 def test_subjects_stay_together_if_shares_allow() -> None:
