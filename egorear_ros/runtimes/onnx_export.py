@@ -97,7 +97,7 @@ def _trace(
     arguments: list[Tensor] = list(example_inputs(identity, BATCH))
     if len(inputs) == len(INPUTS):
         arguments.append(torch.eye(4).expand(BATCH, len(identity.views), 4, 4).contiguous())
-    torch.onnx.register_custom_op_symbolic("aten::mT", _transposed, OPSET)
+    torch.onnx.register_custom_op_symbolic("aten::mT", _transposed, OPSET)  # type: ignore[attr-defined]
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)
@@ -115,7 +115,7 @@ def _trace(
             )
     finally:
         exporter.setLevel(level)
-        torch.onnx.unregister_custom_op_symbolic("aten::mT", OPSET)
+        torch.onnx.unregister_custom_op_symbolic("aten::mT", OPSET)  # type: ignore[attr-defined]
 
 
 def _transposed(graph: Any, x: Any) -> Any:

@@ -80,7 +80,7 @@ class OptimizedPyTorchRuntime(PyTorchRuntime):
         """
         device = choose_device(config.device)
         fast = reduce_precision(optimize(network), config.precision, device)
-        super().__init__(fast.to(memory_format=torch.channels_last), config)
+        super().__init__(fast.to(memory_format=torch.channels_last), config)  # type: ignore[call-overload]
         self.description = f"pytorch {torch.__version__}, inference form, {config.precision}, on {device}"
 
 
