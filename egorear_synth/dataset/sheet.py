@@ -102,6 +102,7 @@ def draw_joints(picture: NDArray[np.uint8], joints: dict[str, Any], view: str, s
         place = (round(u * width / size[0] - 0.5), round(v * height / size[1] - 0.5))
         if 0 <= place[0] < width and 0 <= place[1] < height:
             visible = joints[name][f"camera_{view}_visible"]
-            radius = max(2, width // 180)
-            cv2.circle(picture, place, radius + 1, (0, 0, 0), -1 if visible else 2, cv2.LINE_AA)
+            radius = max(3, width // 100)
+            if visible:
+                cv2.circle(picture, place, radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
             cv2.circle(picture, place, radius, _BGR[EGO4VIEW.side(index)], -1 if visible else 1, cv2.LINE_AA)
