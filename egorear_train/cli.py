@@ -134,7 +134,9 @@ class TrainingCli(LightningCLI):
 
     def predict(self, **kwargs: Any) -> None:
         """Predict; the poses go into a file, not into memory."""
-        self.trainer.predict(**kwargs, return_predictions=False)
+        if self.trainer.world_size > 1:
+            raise TrainingConfigError("predict runs in one process: --trainer.devices 1.")
+        self.trainer.predict(**{**kwargs, "return_predictions": False})
 
 
 def train(arguments: Sequence[str], data_class: type[LightningDataModule] = FrameSetData) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
+from egorear_train.batch import collate
 from egorear_train.datasets.make import make_dataset
 from egorear_train.loader import EpochBatches, EpochLoader
 from egorear_train.stages.base import Stage
@@ -89,16 +90,22 @@ class TrainingData(LightningDataModule):
         """Return the test split, whole."""
         return self._loader("test")
 
-    def predict_dataloader(self) -> EpochLoader:
-        """Return the test split, whole."""
-        return self._loader("test")
+    def predict_dataloader(self) -> "DataLoader[Any]":
+        """Return the test split, whole, as a plain loader: Lightning replaces the sampler of this one."""
+        source = cast("Dataset[Any]", self._source("test"))
+        return DataLoader(source, batch_size=self.batch_size, num_workers=self.workers, collate_fn=collate)
 
-    def _loader(self, split: str, *, shuffle: bool = False, drop_last: bool = False) -> EpochLoader:
+    def _source(self, split: str) -> FrameSets:
         trainer = self.trainer
         assert trainer is not None
         stage = cast(Stage, trainer.lightning_module)
         framesets = self.framesets(split, stage)
-        source = SingleViews(framesets, len(stage.rig.views)) if stage.single_views else framesets
+        return SingleViews(framesets, len(stage.rig.views)) if stage.single_views else framesets
+
+    def _loader(self, split: str, *, shuffle: bool = False, drop_last: bool = False) -> EpochLoader:
+        trainer = self.trainer
+        assert trainer is not None
+        source = self._source(split)
         samples = len(source)
 
         def order(epoch: int) -> NDArray[np.int64]:

@@ -163,9 +163,12 @@ class Predictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Collect a batch."""
-        self._names += outputs["meta"]
-        self._joints.append(outputs["joints_device"])
+        """Collect a batch, without frames that stand in for damaged ones."""
+        names = outputs["meta"]
+        stand_in = batch["substitute"].tolist() if "substitute" in batch else [False] * len(names)
+        keep = [place for place, substitute in enumerate(stand_in) if not substitute]
+        self._names += [names[place] for place in keep]
+        self._joints.append(outputs["joints_device"][keep])
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the file."""
