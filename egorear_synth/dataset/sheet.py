@@ -16,7 +16,7 @@ from egorear_ros.structures import Rig
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.writer import write_whole
 
-ROWS = 12
+ROWS = 8
 WIDTH_PX = 1600
 CAPTION_PX = 18
 _BGR = {"left": (60, 160, 255), "right": (255, 170, 60), "centre": (90, 230, 90)}
