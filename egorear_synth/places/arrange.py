@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from egorear_ros.structures import FloatArray
+from egorear_synth.places import furniture
 from egorear_synth.places.builder import Block
 from egorear_synth.places.clearance import Clearance
 from egorear_synth.places.furniture import Piece, outline, overlap, stand
@@ -14,6 +15,7 @@ NEAR_M = 2.2
 
 TRIES = 12
 STEP_M = 0.08
+OVER_FEET_TRIES = 60
 
 
 class Arrangement:
@@ -47,6 +49,21 @@ class Arrangement:
                 standing = stand(piece, target + distance * towards, yaw)
                 if self._fits(standing):
                     return self._accept(name or kind.__name__, standing)
+        return None
+
+    def over_feet(self) -> Piece | None:
+        """Return a low table or bench whose edge is above a foot, so that a camera above sees the foot no more.
+
+        Cameras on the head look down along the legs: what stands beside these hides nothing of them.
+        """
+        feet = self._clearance.feet
+        for _ in range(OVER_FEET_TRIES if len(feet) else 0):
+            foot, yaw = feet[self._rng.integers(len(feet))], self._rng.uniform(0, 2 * np.pi)
+            piece = furniture.overhang(self._rng)
+            reach = 0.5 * piece[0].size[0] - self._rng.uniform(0.0, 0.15)
+            standing = stand(piece, foot + reach * np.array([np.cos(yaw), np.sin(yaw)]), yaw)
+            if self._fits(standing):
+                return self._accept("overhang", standing)
         return None
 
     def column(self, radius: float, height: float) -> tuple[FloatArray, float] | None:

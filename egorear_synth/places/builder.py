@@ -75,6 +75,12 @@ class Builder:
         for normal, right in ((z, x), (-z, -x)):
             self.rectangle(centre + normal - right + y, 2 * right, -2 * y, look, shadow)
 
+    def scraps(self, corners: FloatArray, right: FloatArray, down: FloatArray, look: Look, shadow: Shadow) -> None:
+        """Add small pieces, (Q, 4, 3) m, that all look as if they faced where `right` and `down` are as said."""
+        self._patch(corners[0, 0], right, down, look)
+        for piece in corners:
+            self._quad(piece, shadow)
+
     def carpet(self, middle: FloatArray, size: FloatArray, yaw: float, look: Look) -> None:
         """Add a level rectangle that looks up and casts no shadow, given its middle, (3,) m, and its size, (2,) m."""
         x, y, _ = Block((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), yaw).axes * np.array([*size, 0.0])[:, None]

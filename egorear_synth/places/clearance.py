@@ -10,15 +10,16 @@ from egorear_synth.places.builder import Block
 STANDING_M = 0.45
 """Around a point of the floor on which a person stands: half of the shoulders' width and swinging arms."""
 
-BODY_M = 0.08
+BODY_M = 0.05
 """Around a point of the body: points are some centimetres apart."""
 
 DEFAULT_RADIUS_M = 3.0
 """Of the circle that is kept free when nobody says where the person is; holds the built-in motion."""
 
 RAISED_HANDS_M = 2.3
+FEET_M = 0.10
 
-GRID_M = 0.04
+GRID_M = 0.03
 
 
 class Clearance:
@@ -48,6 +49,13 @@ class Clearance:
         return self.floor.min(axis=0), self.floor.max(axis=0)
 
     @property
+    def feet(self) -> FloatArray:
+        """(N, 2) x and y of the body's points near the floor, m; none if only points of the floor are known."""
+        if not self.upright:
+            return np.empty((0, 2))
+        return self.points[self.points[:, 2] < FEET_M][:, :2]
+
+    @property
     def height(self) -> float:
         """Below which the person stays, m; of points of the floor that of raised hands."""
         return float(self.points[:, 2].max()) if self.upright else RAISED_HANDS_M
@@ -57,7 +65,8 @@ class Clearance:
         return all(self._far(block) for block in blocks)
 
     def _far(self, block: Block) -> bool:
-        distance = STANDING_M if not self.upright else BODY_M
+        # Points were moved to a grid.
+        distance = (BODY_M if self.upright else STANDING_M) + 0.9 * GRID_M
         reach = distance + 0.5 * float(np.hypot(*block.size[:2]))
         points = self.points if self.upright else self.floor
         near = points[(np.abs(points[:, :2] - block.centre[:2]) < reach).all(axis=1)]
@@ -65,7 +74,7 @@ class Clearance:
             return True
         if not self.upright:
             near = np.column_stack((near, np.full(len(near), block.centre[2])))
-        return bool(block.distances(near).min() >= distance + GRID_M)
+        return bool(block.distances(near).min() >= distance)
 
 
 def _circle() -> FloatArray:

@@ -32,6 +32,15 @@ def table(rng: np.random.Generator) -> Piece:
     ]
 
 
+def overhang(rng: np.random.Generator) -> Piece:
+    """A low table or bench whose front edge is towards -x, and whose legs are at its far side."""
+    depth, width, height = rng.uniform(0.3, 0.7), rng.uniform(0.3, 1.2), rng.uniform(0.2, 0.55)
+    board, leg = rng.uniform(0.02, 0.06), rng.uniform(0.04, 0.1)
+    y = 0.5 * (width - leg)
+    posts = [_block(0.5 * depth - leg, side * y, 0.0, (leg, leg, height - board)) for side in (-1, 1)]
+    return [_block(0, 0, height - board, (depth, width, board)), *posts]
+
+
 def chair(rng: np.random.Generator) -> Piece:
     """A chair with a back."""
     side, seat, back = rng.uniform(0.38, 0.5), rng.uniform(0.40, 0.48), rng.uniform(0.35, 0.6)

@@ -9,6 +9,7 @@ from egorear_synth.places.builder import Block, Builder
 from egorear_synth.places.clearance import Clearance
 from egorear_synth.places.indoor_patterns import FURNITURE, bricks
 from egorear_synth.places.light import Light, ambience, lamp, share_out, sun
+from egorear_synth.places.plants import grow
 from egorear_synth.places.room import Made
 from egorear_synth.places.surfaces import Look, Shadow
 from egorear_synth.places.wardrobe import Wardrobe
@@ -16,6 +17,9 @@ from egorear_synth.shading import Ambience
 
 EXTENT_M = 150.0
 """From the middle to the end of the ground, which haze hides."""
+
+PLANTS_SHARE = 0.4
+"""Of the grounds on which plants stand in the person's way."""
 
 SKIES = ("clear", "cloudy", "overcast")
 
@@ -29,7 +33,10 @@ def make_outdoors(rng: np.random.Generator, clearance: Clearance, wardrobe: Ward
     corner = np.array([middle[0] - EXTENT_M, middle[1] + EXTENT_M, 0.0])
     builder.rectangle(corner, np.array([2 * EXTENT_M, 0, 0]), np.array([0, -2 * EXTENT_M, 0]), ground, Shadow.NONE)
     strips = _strips(rng, builder, middle, wardrobe)
-    arrangement = _furnish(rng, builder, clearance, wardrobe)
+    leaves = Look(outdoor_patterns.leaves(rng))
+    arrangement = _furnish(rng, builder, clearance, wardrobe, leaves)
+    grows = rng.random() < PLANTS_SHARE
+    plants = grow(builder, clearance.floor, wardrobe.shade(leaves)) if grows else {}
     _surroundings(rng, builder, middle, float(np.hypot(*(high - low))), wardrobe)
     kind = SKIES[rng.integers(len(SKIES))]
     lights, light_around, ambient = _sky(rng, builder, kind, ground, np.append(middle, 0.0))
@@ -37,6 +44,7 @@ def make_outdoors(rng: np.random.Generator, clearance: Clearance, wardrobe: Ward
         "kind": "outdoors",
         "sky": kind,
         "strips": strips,
+        "plants": plants,
         "textures": list(wardrobe.names),
         "furniture": arrangement.facts,
         "ambient": round(ambient, 4),
@@ -55,12 +63,14 @@ def _strips(rng: np.random.Generator, builder: Builder, middle: FloatArray, ward
     return count
 
 
-def _furnish(rng: np.random.Generator, builder: Builder, clearance: Clearance, wardrobe: Wardrobe) -> Arrangement:
+def _furnish(
+    rng: np.random.Generator, builder: Builder, clearance: Clearance, wardrobe: Wardrobe, leaves: Look
+) -> Arrangement:
     looks = [wardrobe.pick((*FURNITURE, bricks), 1.0) for _ in range(2)]
-    leaves, bark = Look(outdoor_patterns.leaves(rng)), Look(outdoor_patterns.bark(rng))
+    bark = Look(outdoor_patterns.bark(rng))
     arrangement = Arrangement(rng, clearance, None)
-    for _ in range(int(rng.integers(2, 9))):
-        piece = arrangement.place(furniture.OUTDOORS)
+    for index in range(int(rng.integers(3, 9))):
+        piece = arrangement.over_feet() if index < 2 else arrangement.place(furniture.OUTDOORS)
         green = bool(arrangement.facts) and arrangement.facts[-1]["kind"] == "hedge"
         look = wardrobe.shade(leaves if green else looks[rng.integers(len(looks))])
         for block in piece or ():

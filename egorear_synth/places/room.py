@@ -183,8 +183,8 @@ def _furnish(
 ) -> Arrangement:
     looks = [wardrobe.pick(indoor_patterns.FURNITURE, 1.0) for _ in range(3)]
     arrangement = Arrangement(rng, clearance, (shell.low + 0.02, shell.high - 0.02))
-    for _ in range(int(rng.integers(3, 12))):
-        piece = arrangement.place(furniture.INDOORS)
+    for index in range(int(rng.integers(4, 12))):
+        piece = arrangement.over_feet() if index < 2 else arrangement.place(furniture.INDOORS)
         look = wardrobe.shade(looks[rng.integers(len(looks))])
         for block in piece or ():
             builder.block(block, look)
