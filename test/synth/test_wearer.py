@@ -92,7 +92,8 @@ def test_visibility_agrees_with_testing_every_triangle(wearer: Wearer, rig: Rig)
     # In the last one another part of the body is near a hidden hip.
     for time_s in (*TIMES[:3], 86.25):
         pose, truth = wearer.pose_at(time_s), wearer.truth(time_s)
-        corners = wearer.scene_at(time_s).vertices.astype(np.float64)[wearer.body.faces]
+        body, still = wearer.scene_at(time_s).vertices[wearer.body.faces], wearer.place.surfaces
+        corners = np.concatenate((body, still.vertices[still.faces])).astype(np.float64)
         for index, camera in enumerate(rig.cameras):
             origin = (pose.T_world_device @ camera.T_device_camera)[:3, 3]
             local = transform_points(invert_transform(camera.T_device_camera), pose.joints_device)
@@ -101,7 +102,7 @@ def test_visibility_agrees_with_testing_every_triangle(wearer: Wearer, rig: Rig)
                 towards = pose.joints_world[joint] - origin
                 length = float(np.linalg.norm(towards))
                 distance, face = naive_first_hit(origin, towards / length, corners)
-                part = wearer.body.part_names[wearer.body.face_parts[face]] if face >= 0 else ""
+                part = wearer.body.part_names[wearer.body.face_parts[face]] if 0 <= face < len(body) else ""
                 gap = abs(distance - length) - wearer._visibility.tolerance_m[joint]
                 if abs(gap) < 1e-4:  # within single precision of the limit
                     continue
