@@ -91,6 +91,11 @@ class TrainingCli(LightningCLI):
                 f"{self.folder} holds a run already. Go on with it: --ckpt_path last. Begin anew in another folder: "
                 "--trainer.default_root_dir FOLDER."
             )
+        if self.subcommand != "fit" and wanted is None and not self._get(self.config, "model").init_args.get("weights"):
+            raise TrainingConfigError(
+                f"{self.subcommand} needs trained weights: --ckpt_path best, last or a .ckpt of this training, or "
+                "--model.weights FILE for an exported or official one."
+            )
         if wanted not in ("last", "best"):
             if wanted and not Path(wanted).is_file():
                 raise TrainingConfigError(f"ckpt_path is {wanted}, no such file; expected last, best or a file.")
@@ -101,6 +106,16 @@ class TrainingCli(LightningCLI):
         if self.subcommand == "fit" and wanted == "last":
             return None  # the same command starts a run and goes on with it
         raise TrainingConfigError(f"{path} does not exist: {self.folder} has no such checkpoint. Train it first.")
+
+    def instantiate_classes(self) -> None:
+        """Build everything; a stage that takes over a checkpoint does not need what it once began with."""
+        config = self.config[self.subcommand]
+        settings, kept = config.model.init_args, config.model.init_args.get("weights")
+        if config.ckpt_path and kept is not None:
+            settings["weights"] = config.ckpt_path
+        super().instantiate_classes()
+        if kept is not None:
+            settings["weights"] = kept
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer with the run's folder, loggers, checkpoints and monitors."""
