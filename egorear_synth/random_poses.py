@@ -126,7 +126,7 @@ class RandomPoses:
 
     def _durations(self) -> FloatArray:
         # How an arm turns about itself is no straight line, so speeds are those on the way.
-        way = np.linspace(0.0, 1.0, 25)[:, None, None]
+        way = np.linspace(0.0, 1.0, 193)[:, None, None]
         angles = angles_from_shares(self._shares[:-1] + way * np.diff(self._shares, axis=0))
         joints = PEAK * np.abs(np.diff(angles, axis=0)).max(axis=(0, 2)) * (len(way) - 1) / FASTEST_JOINT
         pelvis = PEAK * np.abs(np.diff(self._root, axis=0)).sum(axis=1) / FASTEST_ROOT

@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from functools import cache
@@ -13,6 +14,10 @@ import pytest
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Started in the background of a script, a process ignores Ctrl-C and so do all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 DOMAINS = 100
 _NUMBERS = itertools.count()
 _held_domain: socket.socket | None = None

@@ -18,8 +18,8 @@ from egorear_ros.cli import main
         (("--rig", "ego4view_syn", "--out", "DIR", "--split", "80/10/20"), "expected a sum of 100"),
         (("check", "EMPTY"), "a data set of `egorear synth`?"),
         (("finish", "EMPTY"), "a data set of `egorear synth`?"),
-        (("bag", "EMPTY", "--out", "DIR"), "rig.yaml"),
-        (("heatmaps", "EMPTY"), "rig.yaml"),
+        (("bag", "EMPTY", "--out", "DIR"), "is no finished sequence"),
+        (("heatmaps", "EMPTY"), "a data set of `egorear synth`?"),
     ],
 )
 def test_mistakes_are_said_in_one_sentence_and_end_with_1(
