@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from egorear_ros.models.build import EGO4VIEW_VIEWS
+from egorear_ros.models.checkpoint import CheckpointError
 from egorear_ros.models.refinement import Refinement, RefinementNetwork
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.views import view_groups
@@ -121,6 +122,12 @@ class RefinementStage(Stage):
                 )
             if path:
                 found = read_weights(path, "egorear_heatmap", self.size, self.rig.views, setting)
+                ours = self.rig.views[groups[group]]
+                if found.header.views and not set(found.header.views) & set(ours):
+                    raise CheckpointError(
+                        f"{setting} is {path}, which was trained on {', '.join(found.header.views)}; expected weights "
+                        f"of {', '.join(ours)}."
+                    )
                 estimator: nn.Module = network.get_submodule(f"heatmap_estimator_{group}")
                 load_strictly(estimator, dict(found.state_dict), Path(path), f"stage 2's {group} encoder")
 

@@ -135,6 +135,10 @@ def test_weights_for_other_views_are_refused(weights: dict[str, str]) -> None:
     swapped = (*REAR, *FRONT)
     with pytest.raises(CheckpointError, match="Their order counts"):
         PoseStage(views=swapped, size=SIZE, refinement=weights["refinement"])
+    with pytest.raises(
+        CheckpointError, match=r"model\.front is .*trained on back_left, back_right; expected .*front_left"
+    ):
+        RefinementStage(size=SIZE, front=weights["back"], back=weights["front"])
     with pytest.raises(ValueError, match=r"model\.back is ''.*4 views"):
         RefinementStage(size=SIZE, front=weights["front"])
 
