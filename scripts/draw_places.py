@@ -20,6 +20,8 @@ from egorear_synth.wearer import Wearer, make_wearer
 
 FIELD_OF_VIEW = np.deg2rad(75)
 SAMPLES = 2
+GREY = 0.25
+"""Mean of the pictures from outside, which are exposed as a camera would."""
 
 
 def viewpoint(place: Place, middle: FloatArray) -> FloatArray:
@@ -29,6 +31,10 @@ def viewpoint(place: Place, middle: FloatArray) -> FloatArray:
     rays = (rays / np.linalg.norm(rays, axis=1, keepdims=True)).astype(np.float32)
     origins = np.tile(middle.astype(np.float32), (len(rays), 1))
     free = np.minimum(place.surfaces.first_hits(origins, rays).distance, 3.6) - 0.2
+    # Through a window one would look from outside, where there is no floor.
+    ends = origins + free[:, None] * rays
+    down = np.tile(np.array([0.0, 0.0, -1.0], dtype=np.float32), (len(rays), 1))
+    free[np.isinf(place.surfaces.first_hits(ends, down).distance)] = 0.0
     best = int(free.argmax())
     return np.asarray(middle + free[best] * rays[best])
 
@@ -46,6 +52,7 @@ def outside(wearer: Wearer, place: Place, time_s: float, size_px: int) -> NDArra
     rays = (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).reshape(-1, 3).astype(np.float32)
     spread = float(FIELD_OF_VIEW) / (SAMPLES * size_px)
     linear = render_rays(wearer.scene_at(time_s), place, eye, rays, spread)
+    linear *= np.float32(GREY) / linear.mean()
     linear = linear.reshape(size_px, SAMPLES, size_px, SAMPLES, 3).clip(0, 1).mean(axis=(1, 3))
     return to_srgb(linear.astype(np.float32))
 
@@ -59,9 +66,9 @@ def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip())
     parser.add_argument("--rig", default="ego4view_syn", help="a name in calib/ or a YAML file")
-    parser.add_argument("--seed", type=int, default=0, help="of the first place")
+    parser.add_argument("--seed", type=int, default=28, help="of the first place")
     parser.add_argument("--count", type=int, default=12)
-    parser.add_argument("--size", type=int, default=200, help="of each picture, px")
+    parser.add_argument("--size", type=int, default=160, help="of each picture, px")
     parser.add_argument("--textures", type=Path, help="folder of your own textures")
     parser.add_argument("--facts", action="store_true", help="print what is recorded of every place")
     parser.add_argument("--out", type=Path, default=Path("docs/images/synth_places.png"))
@@ -85,7 +92,7 @@ def main() -> None:
     rows = [np.concatenate(cells[begin : begin + 2], axis=1) for begin in range(0, len(cells) - 1, 2)]
     picture = Image.fromarray(np.concatenate(rows))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(args.out, optimize=True)
+    picture.save(args.out, optimize=True)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def paving(rng: np.random.Generator) -> Texture:
     """Slabs or bricks laid flat."""
     rows, columns = [(6, 6), (8, 4), (12, 12), (24, 12)][rng.integers(4)]
     number, edge = courses(FINE, rows, columns, float(rng.choice([0.0, 0.5])))
-    colour = muted(rng, 0.15, 0.5, 0.3)
+    colour = muted(rng, 0.15, 0.5, 0.15)
     shade = rng.uniform(0.8, 1.12, rows * columns)[number] + 0.08 * clouds(rng, FINE, 0.8)
     joint = colour * rng.uniform(0.3, 0.6)
     image = np.where(edge[..., None] < 3, joint, shade[..., None] * colour)
