@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egorear_ros.structures import FloatArray
+from egorear_synth.arrays import Floats32
 from egorear_synth.body import Body
-from egorear_synth.floor import Floats32
 
 MAX_BONES = 4
 """Bones that move one vertex."""

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from egorear_synth.arrays import Floats32
 from egorear_synth.camera.sensor import RAW_GAINS, Sensor
-from egorear_synth.floor import Floats32
 from egorear_synth.tone import srgb
 
 TONE_STEPS = 4096

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
+from egorear_synth.arrays import Floats32
 from egorear_synth.camera.rays import ViewRays
 from egorear_synth.camera.sensor import Sensor
-from egorear_synth.floor import Floats32
 
 SHARP_PX = 0.2
 """A blur of a smaller standard deviation changes nothing that can be seen, px of the image made."""

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from egorear_synth.arrays import Floats32
 from egorear_synth.camera.develop import add_noise, develop
 from egorear_synth.camera.optics import through_lens
 from egorear_synth.camera.rays import jitter, strata, view_rays
 from egorear_synth.camera.sensor import Sensor
 from egorear_synth.camera.shutter import moments
-from egorear_synth.floor import Floats32
 from egorear_synth.renderer import render_rays
 
 if TYPE_CHECKING:

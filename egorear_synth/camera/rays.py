@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from egorear_ros.geometry.fisheye import max_radius, scale_lens, unproject
 from egorear_ros.structures import EquidistantLens, FloatArray, Lens
-from egorear_synth.floor import Floats32
+from egorear_synth.arrays import Floats32
 
 KEPT_VIEWS = 12
 """Views of which the rays are kept; one of 872x872 takes 26 MB."""
