@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from synth.flesh import hand_depth
 from hypothesis import given
 from hypothesis import strategies as st
+from synth.flesh import hand_depth
 
 from egorear_synth.body import Body
 from egorear_synth.joint_limits import INDEX, LIMITS_DEG, NAMES, angles_from_shares, highest_raise, shares_from_angles
