@@ -1,5 +1,6 @@
 """From data sets to batches: what training, validation and test read."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -74,9 +75,9 @@ class TrainingData(LightningDataModule):
         super().__init__()
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
 
+    @abstractmethod
     def framesets(self, split: str, stage: Stage) -> FrameSets:
         """Return the frame sets of "train", "validation" or "test", with the stage's views and image size."""
-        raise NotImplementedError
 
     def train_dataloader(self) -> EpochLoader:
         """Return shuffled batches; the frames that do not fill the last one are left out, as published."""
