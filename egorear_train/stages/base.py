@@ -20,6 +20,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from hashlib import sha256
 from typing import Any, ClassVar
 
 import torch
@@ -170,9 +171,13 @@ class Stage(LightningModule):
         """Return the learning rate of the step to come."""
         return learning_rate(self.global_step, self.current_epoch, self.optimizer_config)
 
-    def step_generator(self) -> torch.Generator:
-        """Return random numbers that depend on seed, step and process alone, so that a resumed run repeats them."""
-        seed = hash((torch.initial_seed(), self.global_step, self.global_rank)) % (1 << 62)
+    def step_generator(self, what: str = "") -> torch.Generator:
+        """Return random numbers for something in a step.
+
+        They depend on seed, step, process and what they are for alone, so that a resumed run repeats them.
+        """
+        key = f"{torch.initial_seed()} {self.global_step} {self.global_rank} {what}"
+        seed = int.from_bytes(sha256(key.encode()).digest()[:7], "big")
         return torch.Generator(self.device).manual_seed(seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -15,6 +15,7 @@ from egorear_ros.models.small.network import SMALL, EgoRearSmall, SmallOutput
 from egorear_train.augment import drop_views, jitter_colours
 from egorear_train.batch import Batch, encode_targets, normalise_images
 from egorear_train.likelihood import pose_likelihood, weighted_heatmap_error
+from egorear_train.mirror import Mirror
 from egorear_train.pictures import Snapshot
 from egorear_train.pose_metrics import CM_PER_M, pose_metrics
 from egorear_train.schedule import OptimizerConfig, make_optimizer
@@ -38,6 +39,7 @@ class SmallPoseStage(Stage):
         mask: bool = True,
         view_drop: float = 0.4,
         colour_jitter: float = 0.15,
+        mirror: float = 0.0,
         heatmap_weight: float = 1.0,
         pose_weight: float = 0.3,
         average_decay: float = 0.998,
@@ -56,6 +58,7 @@ class SmallPoseStage(Stage):
             mask: whether weak peaks are ignored, likewise.
             view_drop: share of frame sets that lose one or more views in training.
             colour_jitter: see `augment.jitter_colours`.
+            mirror: share of frame sets that are mirrored in training; only for symmetric rigs, see `mirror.Mirror`.
             heatmap_weight: of each of the two heatmap errors.
             pose_weight: of the likelihood of proposal and corrections.
             average_decay: how slowly the averaged weights follow, which are validated and exported.
@@ -66,14 +69,19 @@ class SmallPoseStage(Stage):
 
         Raises:
             CheckpointError: `weights` are of something else.
+            ValueError: frame sets are to be mirrored, but the rig is not symmetric.
         """
         super().__init__(rig, views, size, optimizer, training_data)
+        self.mirror = mirror
+        self._mirror = Mirror(self.rig, self.size.image_size) if mirror > 0.0 else None
         self.view_drop, self.colour_jitter = view_drop, colour_jitter
         self.heatmap_weight, self.pose_weight, self.average_decay = heatmap_weight, pose_weight, average_decay
         network = EgoRearSmall(self.size, self.rig, refine=refine, mask=mask)
         self.finish_network(network, weights, compile_network)
         # What is validated, saved as `network` and exported is the average; this is what follows the gradient.
         self.trained = deepcopy(network)
+        # A sixth more frame sets a second on a CPU; where weights are in memory does not change what they are.
+        self.trained.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.requires_grad_(False)
 
     @property
@@ -102,6 +110,13 @@ class SmallPoseStage(Stage):
         mean = torch.cat(poses).mean(dim=0)
         for network in (self.trained, self.average):
             network.lifter.mean_pose_cm.copy_(mean)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch, part of which is seen in a mirror."""
+        if self._mirror is not None:
+            generator = self.step_generator("mirror")
+            batch = self._mirror(batch, torch.rand(len(batch["meta"]), generator=generator) < self.mirror)
+        return super().training_step(batch, batch_idx)
 
     def run(self, batch: Batch, view_mask: Tensor | None = None) -> SmallOutput:
         """Return poses and heatmaps; in training of views that may be dropped, else by the averaged weights."""

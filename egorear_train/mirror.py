@@ -1,0 +1,126 @@
+"""Frame sets seen in a mirror: what the left side did, the right side does, as the same rig would see it.
+
+A mirror turns each camera into its partner on the other side. Their lenses are never quite the same,
+so an image is not just flipped: every pixel takes the colour of the partner's pixel that sees the
+mirrored ray. For a rig that is symmetric about the plane x = 0 of the device frame this is exact, up
+to the resampling of the image.
+"""
+
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from egorear_ros.geometry.fisheye import project, unproject
+from egorear_ros.geometry.transforms import transform_points
+from egorear_ros.skeleton import EGO4VIEW, Skeleton
+from egorear_ros.structures import FloatArray, Lens, Rig
+from egorear_train.batch import CM_PER_M, Batch
+
+MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+"""x to -x: across the device frame's median plane, and from left to right in a camera's own frame."""
+
+SAME_PLACE_M, SAME_ROTATION = 1e-3, 1e-3
+"""How far a camera may be from where its partner's mirror image is."""
+
+OUTSIDE = 3.0
+"""A place that `grid_sample` takes for outside of the image, where it reads black."""
+
+
+class Mirror:
+    """Mirrors frame sets of a symmetric rig."""
+
+    def __init__(self, rig: Rig, image_size: int) -> None:
+        """Find every camera's partner and where its pixels come from.
+
+        Args:
+            rig: cameras; where they sit must be known and symmetric.
+            image_size: S, px, of the images of frame sets.
+
+        Raises:
+            ValueError: a camera has no partner.
+        """
+        self.lenses = [camera.lens for camera in rig.cameras]
+        self.partners = partners(rig)
+        self.joints = torch.tensor(other_side(EGO4VIEW))
+        pairs = zip(self.lenses, self.partners, strict=True)
+        grids = [_sampling_grid(lens, self.lenses[partner], image_size) for lens, partner in pairs]
+        self._grids = torch.from_numpy(np.stack(grids)).float()
+
+    def __call__(self, batch: Batch, chosen: Tensor) -> Batch:
+        """Return a batch in which some frame sets are mirrored.
+
+        Args:
+            batch: see `Batch`, of all views of the rig.
+            chosen: (B,) bool, which ones.
+        """
+        if not bool(chosen.any()):
+            return batch
+        changed = {name: value.clone() for name, value in batch.items() if isinstance(value, Tensor)}
+        device, partners = changed["images"].device, torch.tensor(self.partners)
+        mirror = torch.from_numpy(MIRROR).float().to(device)
+        joints_cm = batch["joints_cm"][chosen][:, self.joints.to(device)] * mirror.diagonal()[:3]
+        T_camera_device = mirror @ batch["T_camera_device"][chosen][:, partners] @ mirror
+        changed["joints_cm"][chosen] = joints_cm
+        changed["T_camera_device"][chosen] = T_camera_device
+        changed["images"][chosen] = self._images(batch["images"][chosen][:, partners])
+        points = joints_cm[:, list(EGO4VIEW.heatmap_joints)] / CM_PER_M
+        changed["pixels"][chosen], visible = self._project(transform_points(T_camera_device, points[:, None]))
+        if "visible" in changed:
+            changed["visible"][chosen] = visible
+        return cast(Batch, {**batch, **changed})
+
+    def _images(self, images: Tensor) -> Tensor:
+        """Resample (N, V, 3, S, S) bytes of the partners for the cameras they stand in for."""
+        grid = self._grids.to(images.device).expand(len(images), -1, -1, -1, -1).flatten(0, 1)
+        sampled = F.grid_sample(images.flatten(0, 1).float(), grid, mode="bilinear", align_corners=False)
+        return sampled.round().to(torch.uint8).unflatten(0, images.shape[:2])
+
+    def _project(self, points_camera: Tensor) -> tuple[Tensor, Tensor]:
+        """Project (N, V, J, 3) points, each view by its own lens."""
+        found = [project(points_camera[:, view], lens) for view, lens in enumerate(self.lenses)]
+        return torch.stack([pixels for pixels, _ in found], dim=1), torch.stack([seen for _, seen in found], dim=1)
+
+
+def partners(rig: Rig) -> list[int]:
+    """Return for each camera the index of the one on the other side; one in the middle is its own.
+
+    Raises:
+        ValueError: a camera has none.
+    """
+    places = np.stack([camera.T_device_camera for camera in rig.cameras])
+    found = []
+    for view, mirrored in zip(rig.views, MIRROR @ places @ MIRROR, strict=True):
+        apart_m = np.linalg.norm(places[:, :3, 3] - mirrored[:3, 3], axis=-1)
+        turned = np.abs(places[:, :3, :3] - mirrored[:3, :3]).max(axis=(1, 2))
+        matches = np.flatnonzero((apart_m < SAME_PLACE_M) & (turned < SAME_ROTATION))
+        if len(matches) != 1:
+            raise ValueError(
+                f"model.mirror needs a rig that is symmetric about x = 0; in rig {rig.name} ({rig.source}) no camera "
+                f"is where a mirror would put {view}. Set model.mirror to 0."
+            )
+        found.append(int(matches[0]))
+    return found
+
+
+def other_side(skeleton: Skeleton) -> list[int]:
+    """Return for each joint the index of the same joint of the other side of the body."""
+    swapped = {"left": "right", "right": "left", "centre": ""}
+    names = [
+        name.replace(skeleton.side(joint), swapped[skeleton.side(joint)], 1) if swapped[skeleton.side(joint)] else name
+        for joint, name in enumerate(skeleton.joint_names)
+    ]
+    return [skeleton.index(name) for name in names]
+
+
+def _sampling_grid(lens: Lens, partner: Lens, size: int) -> FloatArray:
+    """Return (size, size, 2) places in the partner's image, as `grid_sample` counts them, for pixels of `lens`."""
+    centres = (np.arange(size) + 0.5) / size
+    u, v = np.meshgrid(centres * lens.width - 0.5, centres * lens.height - 0.5)
+    rays, seen = unproject(np.stack([u, v], axis=-1), lens)
+    pixels, seen_by_partner = project(rays * MIRROR.diagonal()[:3], partner)
+    places = (pixels + 0.5) / (partner.width, partner.height) * 2.0 - 1.0
+    grid: FloatArray = np.where(np.logical_and(seen, seen_by_partner)[..., None], places, OUTSIDE)
+    return grid

@@ -1,0 +1,114 @@
+"""Frame sets seen in a mirror."""
+
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from egorear_ros.geometry.fisheye import project, unproject
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.geometry.transforms import invert_transform, transform_points
+from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.structures import FloatArray, Rig
+from egorear_train.batch import Batch
+from egorear_train.mirror import Mirror, other_side, partners
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def rig() -> Rig:
+    return load_rig("ego4view_syn")
+
+
+def seen(rig: Rig, joints_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the (V, 15, 2) pixels of joints and (V, 3, SIZE, SIZE) images, shaded by where rays go."""
+    pixels, images = [], []
+    u, v = np.meshgrid(*[(np.arange(SIZE) + 0.5) / SIZE * 872 - 0.5] * 2)
+    for camera in rig.cameras:
+        in_camera = transform_points(invert_transform(camera.T_device_camera), joints_m)
+        pixels.append(project(in_camera[list(EGO4VIEW.heatmap_joints)], camera.lens)[0])
+        rays, visible = unproject(np.stack([u, v], axis=-1), camera.lens)
+        rays = rays @ camera.T_device_camera[:3, :3].T
+        images.append(np.moveaxis(np.where(visible[..., None], 127.0 + 100.0 * rays, 0.0), -1, 0).round())
+    return np.stack(pixels), np.stack(images)
+
+
+def batch_of(rig: Rig, joints_m: FloatArray) -> Batch:
+    pixels, images = seen(rig, joints_m)
+    T_camera_device = np.stack([invert_transform(camera.T_device_camera) for camera in rig.cameras])
+    content = {
+        "images": torch.from_numpy(images).to(torch.uint8)[None],
+        "joints_cm": torch.from_numpy(100.0 * joints_m).float()[None],
+        "pixels": torch.from_numpy(pixels).float()[None],
+        "T_camera_device": torch.from_numpy(T_camera_device).float()[None],
+    }
+    return cast(Batch, {**{key: torch.cat([value] * 2) for key, value in content.items()}, "meta": ["a", "b"]})
+
+
+def body(seed: int) -> FloatArray:
+    joints: FloatArray = np.random.default_rng(seed).uniform([-0.6, -0.5, 0.1], [0.6, 0.7, 1.4], (16, 3))
+    return joints
+
+
+def mirrored_body(joints_m: FloatArray) -> FloatArray:
+    """The naive twin: rename the joints and turn x around."""
+    result = np.empty_like(joints_m)
+    for joint, name in enumerate(EGO4VIEW.joint_names):
+        other = {"left": "right", "right": "left"}.get(name.split("_")[0])
+        place = EGO4VIEW.index(f"{other}_{name.split('_')[1]}") if other else joint
+        result[place] = joints_m[joint] * (-1.0, 1.0, 1.0)
+    return result
+
+
+def test_a_mirrored_set_is_what_the_rig_sees_of_a_mirrored_person(rig: Rig) -> None:
+    joints_m = body(1)
+    before = batch_of(rig, joints_m)
+    after = Mirror(rig, SIZE)(before, torch.tensor([True, False]))
+    expected = batch_of(rig, mirrored_body(joints_m))
+    torch.testing.assert_close(after["joints_cm"][0], expected["joints_cm"][0])
+    torch.testing.assert_close(after["pixels"][0], expected["pixels"][0], atol=0.01, rtol=0)
+    torch.testing.assert_close(after["T_camera_device"][0], expected["T_camera_device"][0])
+    # The image says in red where rays go to the right; a mirrored world's red is turned around.
+    red = after["images"][0, :, 0].float()
+    black = (expected["images"][0, :, 2] == 0) | (after["images"][0, :, 2] == 0)
+    # Where the lens ends, bilinear sampling mixes in the black beside it.
+    inside = F.max_pool2d(black.float(), 5, stride=1, padding=2) == 0
+    assert float(inside.float().mean()) > 0.6
+    error = (254.0 - red - expected["images"][0, :, 0].float()).abs()[inside]
+    assert float(error.quantile(0.99)) <= 2.0
+    green = (after["images"][0, :, 1].float() - expected["images"][0, :, 1].float()).abs()[inside]
+    assert float(green.quantile(0.99)) <= 2.0
+    for key in ("images", "joints_cm", "pixels", "T_camera_device"):
+        torch.testing.assert_close(after[key][1], before[key][1])
+
+
+def test_twice_in_the_mirror_is_as_before(rig: Rig) -> None:
+    mirror, before = Mirror(rig, SIZE), batch_of(rig, body(2))
+    both = torch.tensor([True, True])
+    after = mirror(mirror(before, both), both)
+    torch.testing.assert_close(after["joints_cm"], before["joints_cm"])
+    torch.testing.assert_close(after["pixels"], before["pixels"], atol=0.01, rtol=0)
+
+
+def test_cameras_find_their_partners(rig: Rig) -> None:
+    assert partners(rig) == [1, 0, 3, 2]
+    assert partners(rig.select(("back_right", "front_left", "back_left", "front_right"))) == [2, 3, 0, 1]
+
+
+def test_a_rig_that_is_not_symmetric_is_refused(rig: Rig) -> None:
+    moved = rig.cameras[0].T_device_camera.copy()
+    moved[2, 3] += 0.01
+    askew = replace(rig, cameras=(replace(rig.cameras[0], T_device_camera=moved), *rig.cameras[1:]))
+    with pytest.raises(ValueError, match=r"symmetric about x = 0.*front_left.*model\.mirror to 0"):
+        Mirror(askew, SIZE)
+
+
+def test_other_side_swaps_and_keeps_the_middle() -> None:
+    swapped = other_side(EGO4VIEW)
+    assert [swapped[joint] for joint in swapped] == list(range(EGO4VIEW.joint_count))
+    assert EGO4VIEW.joint_names[swapped[EGO4VIEW.index("left_toe")]] == "right_toe"
+    assert swapped[EGO4VIEW.index("neck")] == EGO4VIEW.index("neck")
