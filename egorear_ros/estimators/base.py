@@ -1,6 +1,8 @@
 """What the pose node, replay and evaluation ask of a method."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from egorear_ros.structures import BodyPose, FrameSet
 
@@ -11,6 +13,23 @@ class EstimatorSetupError(ValueError):
 
 class EstimateError(RuntimeError):
     """A frame set cannot be used; the next one may be fine. Names the view where one is to blame."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A frame set on its way through a method: what `Estimator.infer` needs of it.
+
+    Attributes:
+        stamp_ns: the set's, ns.
+        view_stamps_ns: by view that is used, ns.
+        inputs: for the network; the method knows what they are.
+        timings_s: of the stages so far.
+    """
+
+    stamp_ns: int
+    view_stamps_ns: Mapping[str, int]
+    inputs: Any = None
+    timings_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class Estimator(Protocol):
@@ -39,5 +58,21 @@ class Estimator(Protocol):
         Raises:
             EstimateError: an image is damaged or does not fit the calibration, views are missing
                 that the method needs, or no finite pose came out.
+        """
+        ...
+
+    def prepare(self, frames: FrameSet) -> Prepared:
+        """Do what comes before the network; other threads may do this while one is in `infer`.
+
+        Raises:
+            EstimateError: as `estimate`.
+        """
+        ...
+
+    def infer(self, prepared: Prepared) -> BodyPose:
+        """Do the rest: `estimate` is both, one after the other.
+
+        Raises:
+            EstimateError: as `estimate`.
         """
         ...

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from egorear_ros.estimators.base import EstimateError
+from egorear_ros.estimators.base import EstimateError, Prepared
 from egorear_ros.estimators.confidence import joint_confidences
 from egorear_ros.estimators.preprocess import decode_frame, normalise, resize
 from egorear_ros.runtimes.base import Prediction, Runtime
@@ -63,6 +63,10 @@ class EgoRearEstimator:
 
     def estimate(self, frames: FrameSet) -> BodyPose:
         """Return the pose that a frame set shows; see `Estimator.estimate`."""
+        return self.infer(self.prepare(frames))
+
+    def prepare(self, frames: FrameSet) -> Prepared:
+        """Decode and resize; see `Estimator.prepare`."""
         used = self._usable_frames(frames)
         timings: dict[str, float] = {}
         with _timed(timings, "decode"):
@@ -70,11 +74,18 @@ class EgoRearEstimator:
         self._mention_sizes(dict(zip(used, (image.size for image in images), strict=True)))
         with _timed(timings, "preprocess"):
             small = list(self._pool.map(lambda image: resize(image, self._image_size), images))
-            inputs, view_mask = self._batch(dict(zip(used, small, strict=True)))
+            inputs = self._batch(dict(zip(used, small, strict=True)))
+        stamps_ns = {view: frame.stamp_ns for view, frame in used.items()}
+        return Prepared(frames.stamp_ns, stamps_ns, inputs, timings)
+
+    def infer(self, prepared: Prepared) -> BodyPose:
+        """Run the network; see `Estimator.infer`."""
+        timings = dict(prepared.timings_s)
+        inputs, view_mask = prepared.inputs
         with _timed(timings, "infer"):
             prediction = self._runtime.run(inputs, None, view_mask)
         with _timed(timings, "postprocess"):
-            pose = self._pose(frames.stamp_ns, used, prediction)
+            pose = self._pose(prepared, prediction)
         self.last_timings_s = timings
         return pose
 
@@ -112,7 +123,8 @@ class EgoRearEstimator:
         pixels = np.stack([small.get(view, black) for view in self.views])
         return normalise(pixels)[None], np.array([[view in small for view in self.views]])
 
-    def _pose(self, stamp_ns: int, used: Mapping[str, Frame], prediction: Prediction) -> BodyPose:
+    def _pose(self, prepared: Prepared, prediction: Prediction) -> BodyPose:
+        used = prepared.view_stamps_ns
         joints_device = M_PER_CM * prediction.joints_cm[0].astype(np.float64)
         if not np.isfinite(joints_device).all():
             raise EstimateError(
@@ -120,10 +132,10 @@ class EgoRearEstimator:
                 "Check its weights with `egorear checkpoint info`."
             )
         return BodyPose(
-            stamp_ns=stamp_ns,
+            stamp_ns=prepared.stamp_ns,
             joints_device=joints_device,
             confidences=joint_confidences(prediction, [view in used for view in self.views]),
-            view_stamps_ns={view: frame.stamp_ns for view, frame in used.items()},
+            view_stamps_ns=used,
             state=self._state(len(used)),
             model_id=self.model_id,
         )

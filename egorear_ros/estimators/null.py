@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from egorear_ros.estimators.base import Prepared
 from egorear_ros.structures import BodyPose, FrameSet, TrackingState
 
 
@@ -24,13 +25,21 @@ class NullEstimator:
 
     def estimate(self, frames: FrameSet) -> BodyPose:
         """Return a lost pose without joints."""
+        return self.infer(self.prepare(frames))
+
+    def prepare(self, frames: FrameSet) -> Prepared:
+        """Take note of the stamps."""
+        return Prepared(frames.stamp_ns, {view: frame.stamp_ns for view, frame in frames.frames.items()})
+
+    def infer(self, prepared: Prepared) -> BodyPose:
+        """Return a lost pose without joints."""
         time.sleep(self._delay_s)
         self.last_timings_s = {"decode": 0.0, "preprocess": 0.0, "infer": self._delay_s, "postprocess": 0.0}
         return BodyPose(
-            stamp_ns=frames.stamp_ns,
+            stamp_ns=prepared.stamp_ns,
             joints_device=np.empty((0, 3)),
             confidences=np.empty(0),
-            view_stamps_ns={view: frame.stamp_ns for view, frame in frames.frames.items()},
+            view_stamps_ns=prepared.view_stamps_ns,
             state=TrackingState.LOST,
             model_id=self.model_id,
         )

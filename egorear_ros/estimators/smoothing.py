@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from egorear_ros.config import SmoothingConfig
-from egorear_ros.estimators.base import Estimator
+from egorear_ros.estimators.base import Estimator, Prepared
 from egorear_ros.structures import BodyPose, FloatArray, FrameSet, TrackingState
 
 NS_PER_S = 1e9
@@ -68,7 +68,15 @@ class SmoothedEstimator:
 
     def estimate(self, frames: FrameSet) -> BodyPose:
         """See `Estimator.estimate`."""
-        pose = self._estimator.estimate(frames)
+        return self.infer(self.prepare(frames))
+
+    def prepare(self, frames: FrameSet) -> Prepared:
+        """See `Estimator.prepare`."""
+        return self._estimator.prepare(frames)
+
+    def infer(self, prepared: Prepared) -> BodyPose:
+        """See `Estimator.infer`; sets come in the order of their stamps."""
+        pose = self._estimator.infer(prepared)
         self.last_timings_s = self._estimator.last_timings_s
         if pose.state == TrackingState.LOST:
             self._filter.reset()

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egorear_ros.config import EstimatorConfig, RuntimeConfig, SmoothingConfig
+from egorear_ros.estimators.base import Prepared
 from egorear_ros.estimators.factory import make_estimator
 from egorear_ros.estimators.null import NullEstimator
 from egorear_ros.estimators.smoothing import OneEuroFilter, SmoothedEstimator
@@ -97,8 +98,14 @@ class Steps:
         pass
 
     def estimate(self, frames: FrameSet) -> BodyPose:
+        return self.infer(self.prepare(frames))
+
+    def prepare(self, frames: FrameSet) -> Prepared:
+        return Prepared(frames.stamp_ns, {})
+
+    def infer(self, prepared: Prepared) -> BodyPose:
         index, state = next(self.states)
-        return BodyPose(frames.stamp_ns, np.full((16, 3), min(index, 1.0)), np.ones(16), {}, state, self.model_id)
+        return BodyPose(prepared.stamp_ns, np.full((16, 3), min(index, 1.0)), np.ones(16), {}, state, self.model_id)
 
 
 @pytest.mark.parametrize("lost", [False, True])
