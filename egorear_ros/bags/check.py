@@ -113,7 +113,7 @@ class BagReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON values; NaN becomes null."""
-        return {"good": self.good, **_without_nan(asdict(self))}
+        return {"good": self.good, **without_nan(asdict(self))}
 
 
 def check_bag(
@@ -195,9 +195,10 @@ def _camera(view: str, lane: Lane) -> CameraReport:
     )
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Return JSON values in which NaN and infinity are null."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -173,11 +173,11 @@ class BagWriter:
         made = self._part / self.out.name
         self._writer.close()
         for path in [*made.iterdir(), made]:
-            _sync(path)
+            sync_to_disk(path)
         if self.out.exists():
             self.out.rename(self._part / "replaced")
         made.rename(self.out)
-        _sync(self.out.parent)
+        sync_to_disk(self.out.parent)
 
     def _discard(self) -> None:
         if self._part is not None:
@@ -192,7 +192,7 @@ class BagWriter:
         )
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Wait until a file or folder is on the disk."""
     fd = os.open(path, os.O_RDONLY)
     try:

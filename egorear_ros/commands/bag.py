@@ -1,10 +1,15 @@
-"""`egorear bag`: recordings from data sets, data sets from recordings; describe and check them. Needs no ROS."""
+"""`egorear bag`: recordings from data sets, data sets from recordings; describe and check them.
+
+Only `record`, which listens to a running graph, needs ROS.
+"""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from egorear_ros.commands.bag_record import add_record, record
 
 if TYPE_CHECKING:
     from egorear_ros.bags.bag import Bag
@@ -16,9 +21,10 @@ if TYPE_CHECKING:
 def add_parser(subparsers: Any) -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser(
-        "bag", help="make recordings of data sets and data sets of recordings; describe and check them"
+        "bag", help="record; make recordings of data sets and data sets of recordings; describe and check them"
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add_record(actions)
     _add_from_dataset(actions)
     _add_to_dataset(actions)
     info = actions.add_parser("info", help="list a recording's topics, calibration and ground truth")
@@ -38,7 +44,14 @@ def run(args: argparse.Namespace) -> int:
         CalibrationError: a rig file is wrong.
         SourceError: a sequence is wrong.
     """
-    return {"from-dataset": _from_dataset, "to-dataset": _to_dataset, "info": _info, "check": _check}[args.action](args)
+    actions = {
+        "record": record,
+        "from-dataset": _from_dataset,
+        "to-dataset": _to_dataset,
+        "info": _info,
+        "check": _check,
+    }
+    return actions[args.action](args)
 
 
 def _add_from_dataset(actions: Any) -> None:
@@ -164,15 +177,25 @@ def _report(args: argparse.Namespace) -> "BagReport":
 
 def _open(args: argparse.Namespace) -> "Bag":
     from egorear_ros.bags.bag import open_bag
+
+    return open_bag(args.bag, parse_remap(args.remap))
+
+
+def parse_remap(rules: list[str]) -> dict[str, str]:
+    """Return {recorded: wanted} of `--remap FROM:=TO`.
+
+    Raises:
+        BagError: a rule cannot be read.
+    """
     from egorear_ros.bags.base import BagError
 
     remap = {}
-    for rule in args.remap:
+    for rule in rules:
         old, separator, new = rule.partition(":=")
         if not (separator and old and new):
             raise BagError(f"--remap {rule}: expected FROM:=TO, for example /cam0:=/front_left/image_raw/compressed.")
         remap[old] = new
-    return open_bag(args.bag, remap)
+    return remap
 
 
 def _rig(args: argparse.Namespace) -> "Rig | None":

@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 from collections.abc import MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from egorear_ros.commands import run as run_command
+from egorear_ros.commands.bag_record import describe
 from egorear_ros.commands.demo_graph import GraphProcess
 from egorear_ros.metrics import mpjpe_mm
 from egorear_ros.structures import BodyPose, Rig, TrackingState
@@ -17,6 +19,7 @@ from egorear_ros.structures import BodyPose, Rig, TrackingState
 if TYPE_CHECKING:
     from egorear_ros.live_status import Snapshot
     from egorear_ros.nodes.monitor import Monitor
+    from egorear_ros.nodes.recorder import Recorder
 
 START_LIMIT_S = 180.0
 """How long the first pose may take: the model is built and warmed up, and the first bodies are rendered."""
@@ -37,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
         "--duration", type=float, default=0.0, metavar="S", help="end this long after the first pose; 0: with Ctrl-C"
     )
     parser.add_argument("--picture", type=Path, default=Path("out/demo.png"), help="where to write the picture")
+    parser.add_argument("--record", type=Path, metavar="BAG", help="record the graph into this folder meanwhile")
     parser.add_argument("--config", default="demo", help="parameter file, or a name in config/ (default: demo)")
     parser.add_argument("--calib", default="", help="rig calibration, a name in calib/ or a path")
     parser.add_argument("--checkpoint", default="", help="weights: .safetensors, or an official .ckpt")
@@ -67,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     log = args.picture.with_suffix(".log")
-    with Monitor() as monitor, GraphProcess(arguments, log) as graph:
+    with Monitor() as monitor, _recorder(args.record) as recorder, GraphProcess(arguments, log) as graph:
         monitor.watch_overlays(rig.views)
         print(f"Log of the nodes: {log}. To look at the topics from another terminal: {_exports()}", flush=True)
         _watch(monitor, graph, stop, args.duration)
@@ -81,7 +85,17 @@ def run(args: argparse.Namespace) -> int:
         _print_summary(snapshot, args.picture, log)
     elif not problem:
         problem = _why_no_pose(snapshot, time_up, log, graph)
+    if recorder is not None:
+        print(f"Recording: {args.record}: {describe(recorder.counts())}")
+        problem = problem or recorder.problem
     return _fail(problem) if problem else 0
+
+
+def _recorder(out: Path | None) -> "AbstractContextManager[Recorder | None]":
+    """Return what records the graph while it is open; nothing where nothing is to be recorded."""
+    from egorear_ros.nodes.recorder import Recorder
+
+    return nullcontext() if out is None else Recorder(out)
 
 
 def _watch(monitor: "Monitor", graph: GraphProcess, stop: Event, duration_s: float) -> None:
