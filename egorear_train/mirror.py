@@ -58,6 +58,11 @@ class Mirror:
         """
         if not bool(chosen.any()):
             return batch
+        # Places need more digits than bfloat16 has.
+        with torch.autocast(batch["images"].device.type, enabled=False):
+            return self._mirrored(batch, chosen)
+
+    def _mirrored(self, batch: Batch, chosen: Tensor) -> Batch:
         changed = {name: value.clone() for name, value in batch.items() if isinstance(value, Tensor)}
         device, partners = changed["images"].device, torch.tensor(self.partners)
         mirror = torch.from_numpy(MIRROR).float().to(device)

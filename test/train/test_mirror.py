@@ -94,6 +94,15 @@ def test_twice_in_the_mirror_is_as_before(rig: Rig) -> None:
     torch.testing.assert_close(after["pixels"], before["pixels"], atol=0.01, rtol=0)
 
 
+def test_mixed_precision_changes_nothing(rig: Rig) -> None:
+    mirror, before, both = Mirror(rig, SIZE), batch_of(rig, body(3)), torch.tensor([True, True])
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = mirror(before, both)
+    exact = mirror(before, both)
+    for key in ("images", "joints_cm", "pixels", "T_camera_device"):
+        assert torch.equal(rough[key], exact[key])
+
+
 def test_cameras_find_their_partners(rig: Rig) -> None:
     assert partners(rig) == [1, 0, 3, 2]
     assert partners(rig.select(("back_right", "front_left", "back_left", "front_right"))) == [2, 3, 0, 1]
