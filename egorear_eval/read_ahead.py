@@ -15,7 +15,7 @@ P = TypeVar("P")
 DEPTH = 8
 """Items that wait: enough to bridge a slow read, few enough for images without compression."""
 
-WORKERS = min(4, os.cpu_count() or 1)
+WORKERS = max(2, min(4, os.cpu_count() or 1))
 
 
 class ReadAhead(Generic[T, P]):

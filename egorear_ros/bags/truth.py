@@ -24,6 +24,12 @@ class JointTrack:
         """The latest stamp, ns; None: there is none."""
         return self._stamps_ns[-1] if self._stamps_ns else None
 
+    def copy(self) -> "JointTrack":
+        """Return one that does not grow with this one."""
+        other = JointTrack()
+        other._stamps_ns, other._joints = list(self._stamps_ns), dict(self._joints)
+        return other
+
     def add(self, stamp_ns: int, joints_device: FloatArray) -> None:
         """Hold the (16, 3) joints of a moment, device frame, m; those with the same stamp are replaced."""
         if stamp_ns not in self._joints:

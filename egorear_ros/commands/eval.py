@@ -3,7 +3,6 @@
 import argparse
 
 from egorear_ros.commands import eval_bag, eval_compare, eval_dataset, eval_report
-from egorear_ros.commands.eval_common import add_model_arguments, into_page, make_view_estimator
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -11,7 +10,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("eval", help="compare estimates with ground truth, without ROS")
     kinds = parser.add_subparsers(dest="what", required=True)
     eval_dataset.add_parser(kinds)
-    eval_bag.add_parser(kinds, add_model_arguments)
+    eval_bag.add_parser(kinds)
     eval_compare.add_parser(kinds)
     eval_report.add_parser(kinds)
 
@@ -26,5 +25,5 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console()
     if args.what == "bag":
-        return eval_bag.run(args, make_view_estimator, into_page, console)
+        return eval_bag.run(args, console)
     return eval_dataset.run(args, console)

@@ -1,23 +1,33 @@
 """`egorear eval bag`: a recording through the synchronizer and the estimator of the live rig, as fast as it goes."""
 
 import argparse
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from egorear_ros.commands.eval_common import (
+    add_model_arguments,
+    add_page_arguments,
+    into_page,
+    make_view_estimator,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from egorear_eval.recording import RecordingResult
+    from egorear_eval.recording_run import RecordingRun
+    from egorear_eval.what_if import WhatIf
+    from egorear_ros.bags.bag import Bag
+    from egorear_ros.config import SyncConfig
     from egorear_ros.estimators.base import Estimator
     from egorear_ros.structures import Rig
 
-    MakeEstimator = Callable[[argparse.Namespace, Rig, tuple[str, ...]], Estimator]
-    IntoPage = Callable[[argparse.Namespace, str], None]
-
+ViewSet = tuple[str, ...]
 INTERRUPTED = 130
 
 
-def add_parser(kinds: Any, add_model_arguments: Callable[[argparse.ArgumentParser], None]) -> None:
+def add_parser(kinds: Any) -> None:
     """Add the command's arguments."""
     parser = kinds.add_parser(
         "bag",
@@ -30,8 +40,7 @@ def add_parser(kinds: Any, add_model_arguments: Callable[[argparse.ArgumentParse
     _add_what_if(parser)
     parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for scores, poses and timing")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the page with plots and pictures there")
-    parser.add_argument("--name", default="", help="of the run, for --page")
-    parser.add_argument("--page", type=Path, help="Markdown page whose block eval:NAME gets command and tables")
+    add_page_arguments(parser)
 
 
 def _add_recording(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +87,126 @@ def _add_what_if(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="use at most so many sets a second")
 
 
-def run(args: argparse.Namespace, make_estimator: "MakeEstimator", into_page: "IntoPage", console: "Console") -> int:
-    """Evaluate a recording; 1 where it is not whole or nothing could be compared, 130 after Ctrl-C."""
-    raise RuntimeError("in the making")
+def run(args: argparse.Namespace, console: "Console") -> int:
+    """Evaluate a recording, print and write what came of it.
+
+    Returns:
+        exit status: 0 if the recording is whole and poses were compared; 1 if it is not, or nothing could be
+        compared: what there is is written and says so; 130 after Ctrl-C, likewise.
+
+    Raises:
+        EvaluationError: it cannot be evaluated at all.
+        BagError: there is no recording.
+        CalibrationError: a rig file is wrong.
+    """
+    from egorear_eval.dataset import view_sets
+    from egorear_eval.recording_run import open_recording, write_recording
+    from egorear_eval.what_if import WhatIf, parse_drop
+
+    with _open(args) as bag:
+        recording = open_recording(bag, _given_rig(args), args.namespace, _sync(args), args.truth, _wanted(args))
+        what_if = WhatIf([parse_drop(text, recording.rig.views) for text in args.drop], args.noise, args.rate)
+        estimators = _estimators(args, recording.rig, view_sets(args.views, recording.rig))
+        result = _evaluate(recording, estimators, what_if)
+        model = next(iter(estimators.values()))
+        about = {"command": ["egorear", *args.words], "model": model.model_id, "trained": model.trained}
+        run = write_recording(recording, result, what_if, about, args.truth_tolerance_ms, args.out)
+        _tell(args, run, console)
+        _report(args, run, console)
+    if result.stopped:
+        return INTERRUPTED
+    return 1 if run.facts["recording"]["partial"] or not run.tables else 0
+
+
+def _open(args: argparse.Namespace) -> "Bag":
+    from egorear_ros.bags.bag import open_bag
+    from egorear_ros.commands.bag import parse_remap
+
+    return open_bag(args.bag, parse_remap(args.remap))
+
+
+def _given_rig(args: argparse.Namespace) -> "Rig | None":
+    from egorear_ros.geometry.rig_file import load_rig
+
+    return load_rig(args.calib) if args.calib else None
+
+
+def _wanted(args: argparse.Namespace) -> ViewSet:
+    """Return the views that `--views` names; none: all."""
+    if args.views == "every":
+        return ()
+    return tuple(dict.fromkeys(view.strip() for view in args.views.replace(";", ",").split(",") if view.strip()))
+
+
+def _sync(args: argparse.Namespace) -> "SyncConfig":
+    from egorear_ros.config import SyncConfig
+
+    return SyncConfig(tolerance_ms=args.tolerance_ms, max_wait_ms=args.max_wait_ms)
+
+
+def _estimators(args: argparse.Namespace, rig: "Rig", sets: list[ViewSet]) -> "dict[ViewSet, Estimator]":
+    """Return the method for every set of views: one for all those that lack views."""
+    # A camera that fails on purpose is a question about missing views: weights may answer it untrained.
+    whole = [make_view_estimator(args, rig, () if args.drop else rig.views)] if rig.views in sets else []
+    lacking = [views for views in sets if views != rig.views]
+    other = whole[0] if whole and args.drop else make_view_estimator(args, rig, lacking[0]) if lacking else None
+    found = {views: whole[0] if views == rig.views else other for views in sets}
+    return {views: estimator for views, estimator in found.items() if estimator is not None}
+
+
+def _evaluate(recording: Any, estimators: "dict[ViewSet, Estimator]", what_if: "WhatIf") -> "RecordingResult":
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from egorear_eval.recording import evaluate_recording
+
+    for estimator in dict.fromkeys(estimators.values()):
+        estimator.warm_up()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    with bar:
+        task = bar.add_task("frame sets", total=recording.expected_sets, rate="")
+
+        def show(done: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, rate=f"{speed:.1f}/s" if speed else "")
+
+        return evaluate_recording(recording.bag, recording.topics, recording.sync, estimators, what_if, progress=show)
+
+
+def _tell(args: argparse.Namespace, run: "RecordingRun", console: "Console") -> None:
+    """Print the tables and what there is to know beside them."""
+    from egorear_eval.recording_words import remarks, summary
+    from egorear_eval.results import reliability_text
+    from egorear_eval.tables import markdown
+
+    for title, rows in run.tables.items():
+        sys.stdout.write(f"\n{title}\n\n{markdown(rows)}")
+    sys.stdout.flush()
+    console.print()
+    for line in summary(run.facts, run.seconds_per_set):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    for line in remarks(run.facts):
+        console.print(line, soft_wrap=True, highlight=False, markup=False, style="yellow")
+    if run.tables:
+        into_page(args, markdown(next(iter(run.tables.values()))) + reliability_text(run.facts))
+    console.print(f"Written: {args.out}: {', '.join(run.files)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _report(args: argparse.Namespace, run: "RecordingRun", console: "Console") -> None:
+    if args.report is None:
+        return
+    if not run.tables:
+        console.print("No report: nothing could be compared.", style="yellow")
+        return
+    from egorear_eval.report import write_report
+
+    path = write_report(args.report, args.out, run.images)
+    console.print(f"Report: {path}", soft_wrap=True, highlight=False, markup=False)

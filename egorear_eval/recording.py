@@ -1,0 +1,156 @@
+"""A recording through the synchronizer and the estimator of the live rig, set by set, without ROS.
+
+Reading, decoding and resizing happen in other threads while the network runs; the order of sets, and so the
+result, is that of the recording.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from egorear_eval.read_ahead import ReadAhead
+from egorear_eval.sequence import only
+from egorear_eval.track import Estimated, is_usable
+from egorear_eval.what_if import Losses, Thinning, WhatIf, noisy
+from egorear_ros.bags.bag import Bag
+from egorear_ros.bags.frame_sets import FrameSets
+from egorear_ros.bags.views import RigTopics
+from egorear_ros.config import SyncConfig
+from egorear_ros.estimators.base import EstimateError, Estimator, Prepared
+from egorear_ros.structures import FrameSet
+from egorear_ros.sync_status import SyncStatus
+
+Views = tuple[str, ...]
+NS_MS = 1e-6
+MS_PER_S = 1000.0
+LOST = "no body found"
+
+
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """A set that is estimated, and how long after its stamp the synchronizer let it go."""
+
+    frames: FrameSet
+    waited_ms: float
+
+
+@dataclass
+class RecordingResult:
+    """What became of the sets of a recording.
+
+    Attributes:
+        rows: the poses, by views used.
+        failed: (frame, reason) of sets that gave no pose with the first set of views.
+        sets: went out of the synchronizer.
+        thinned: of them not used because of `WhatIf.rate_hz`.
+        stopped: why reading ended early; empty: it did not.
+        status: counters of the synchronizer.
+        lost_images: refused by `WhatIf.drops`.
+        damaged: images that could not be read, one sentence each.
+    """
+
+    rows: dict[Views, list[Estimated]]
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    sets: int = 0
+    thinned: int = 0
+    stopped: str = ""
+    status: SyncStatus | None = None
+    lost_images: int = 0
+    damaged: list[str] = field(default_factory=list)
+
+    def reasons(self) -> Counter[str]:
+        """Return how often sets gave no pose, by reason."""
+        return Counter(reason for _, reason in self.failed)
+
+
+def evaluate_recording(
+    bag: Bag,
+    topics: RigTopics,
+    sync: SyncConfig,
+    estimators: Mapping[Views, Estimator],
+    what_if: WhatIf | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> RecordingResult:
+    """Estimate every set of a recording; Ctrl-C ends it early, with what there is by then.
+
+    Args:
+        bag: the recording; it is read to its end, or its break.
+        topics: its cameras.
+        sync: limits of the synchronizer.
+        estimators: the method for each set of views; one may stand for several.
+        what_if: what to change.
+        progress: called with the number of sets after each.
+    """
+    return _Evaluation(bag, topics, sync, estimators, what_if or WhatIf()).run(progress)
+
+
+class _Evaluation:
+    """One pass over a recording."""
+
+    def __init__(
+        self,
+        bag: Bag,
+        topics: RigTopics,
+        sync: SyncConfig,
+        estimators: Mapping[Views, Estimator],
+        what_if: WhatIf,
+    ) -> None:
+        self._estimators = estimators
+        self._what_if = what_if
+        self._sets = FrameSets(bag, topics, sync, Losses(what_if.drops).keep)
+        self._result = RecordingResult({views: [] for views in estimators})
+
+    def run(self, progress: Callable[[int], None] | None) -> RecordingResult:
+        result = self._result
+        done = 0
+        try:
+            with ReadAhead(self._read(), self._prepare) as ahead:
+                for taken, prepared in ahead:
+                    for index, views in enumerate(self._estimators):
+                        self._infer(views, prepared[views], taken, note=index == 0)
+                    done += 1
+                    if progress is not None:
+                        progress(done + result.thinned)
+        except KeyboardInterrupt:
+            result.stopped = f"stopped by Ctrl-C after {done} sets"
+        result.status = self._sets.synchronizer.status(self._sets.now_ns)
+        result.lost_images, result.damaged = self._sets.lost, self._sets.damaged
+        return result
+
+    def _read(self) -> Iterator[_Taken]:
+        """Yield the sets to estimate. In the reading thread."""
+        thinning = Thinning(self._what_if.rate_hz)
+        for frames in self._sets:
+            self._result.sets += 1
+            if thinning.takes(frames.stamp_ns):
+                yield _Taken(frames, (self._sets.now_ns - frames.stamp_ns) * NS_MS)
+            else:
+                self._result.thinned += 1
+
+    def _prepare(self, taken: _Taken) -> dict[Views, Prepared | EstimateError]:
+        """Do for every set of views what comes before the network. In the threads that prepare."""
+        frames = noisy(taken.frames, self._what_if.noise)
+        prepared: dict[Views, Prepared | EstimateError] = {}
+        for views, estimator in self._estimators.items():
+            try:
+                prepared[views] = estimator.prepare(only(frames, views))
+            except EstimateError as error:
+                prepared[views] = error
+        return prepared
+
+    def _infer(self, views: Views, prepared: Prepared | EstimateError, taken: _Taken, note: bool) -> None:
+        estimator = self._estimators[views]
+        try:
+            if isinstance(prepared, EstimateError):
+                raise prepared
+            pose = estimator.infer(prepared)
+        except EstimateError as error:
+            if note:
+                self._result.failed.append((str(taken.frames.stamp_ns), str(error)))
+            return
+        if is_usable(pose):
+            timings_ms = {"pairing": taken.waited_ms}
+            timings_ms |= {stage: MS_PER_S * seconds for stage, seconds in estimator.last_timings_s.items()}
+            self._result.rows[views].append(Estimated(pose, timings_ms))
+        elif note:
+            self._result.failed.append((str(taken.frames.stamp_ns), LOST))

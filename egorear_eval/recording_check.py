@@ -1,0 +1,78 @@
+"""Whether a recording can be evaluated, wholly or in part, told from what `egorear bag check` found."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from egorear_eval.clip import EvaluationError
+from egorear_ros.bags.check import BagReport
+from egorear_ros.bags.findings import ERROR, Finding
+
+PARTIAL_KINDS = ("broken", "clock_jump", "not_monotonic")
+"""Part of such a recording is lost or in doubt."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be evaluated.
+
+    Attributes:
+        partial: why the results are those of a part only, one sentence each; empty: the recording is whole.
+        notes: what else is wrong with it.
+    """
+
+    partial: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def judge(report: BagReport, views: Sequence[str], calib_given: bool) -> Verdict:
+    """Say what a recording is good for.
+
+    Args:
+        report: of the check.
+        views: those that are asked for.
+        calib_given: whether the user names the rig, and so knows whose recording it is.
+
+    Raises:
+        EvaluationError: it cannot be evaluated: says why, and what to do.
+    """
+    fatal = dict.fromkeys(_words(finding) for finding in _fatal(report, views, calib_given))
+    if fatal:
+        raise EvaluationError(f"{report.path} cannot be evaluated. {' '.join(fatal)}")
+    partial = [finding for finding in report.findings if _is_partial(finding)]
+    notes = [finding for finding in report.findings if not _is_partial(finding)]
+    return Verdict(tuple(map(_words, partial)), tuple(map(_words, notes)))
+
+
+def _fatal(report: BagReport, views: Sequence[str], calib_given: bool) -> Iterator[Finding]:
+    errors = [finding for finding in report.findings if finding.severity == ERROR]
+    if not report.messages:
+        yield from errors
+        return
+    silent = {camera.view: camera.topic for camera in report.cameras if camera.images == 0 and camera.view in views}
+    needed = {camera.topic for camera in report.cameras if camera.view in views}
+    for finding in errors:
+        if finding.kind == "two_rigs" and not (finding.where and calib_given):
+            hint = "" if "--namespace" in finding.text else " Give --calib if they are those of one rig all the same."
+            yield Finding(ERROR, finding.kind, finding.where, finding.text + hint)
+        hopeless = {
+            "no_calibration": not report.rig,
+            "missing": bool(silent) or not report.cameras,
+            "silent": finding.where in silent,
+            "type": finding.where in needed,
+        }
+        if hopeless.get(finding.kind):
+            yield finding
+    if not report.rig:
+        yield Finding(ERROR, "no_calibration", "", "It does not carry its rig. Give --calib.")
+    if silent:
+        rest = [view for view in views if view not in silent]
+        hint = f" Or leave them out: --views {','.join(rest)}." if rest else ""
+        yield Finding(ERROR, "missing", "", f"No image of {', '.join(silent)}.{hint}")
+
+
+def _is_partial(finding: Finding) -> bool:
+    return finding.kind in PARTIAL_KINDS or (finding.kind == "count" and finding.severity == ERROR)
+
+
+def _words(finding: Finding) -> str:
+    return f"{finding.where}: {finding.text}" if finding.where else finding.text

@@ -1,0 +1,256 @@
+"""Recordings through synchronizer and a method that reads greys: every set, every what-if, every kind of damage."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import bag_data
+import numpy as np
+import pytest
+import rig_data
+from recording_data import COUNT, GreyReader, rows, write
+
+from egorear_eval.clip import EvaluationError, load_clips
+from egorear_eval.recording import evaluate_recording
+from egorear_eval.recording_run import RecordingRun, open_recording, write_recording
+from egorear_eval.what_if import Drop, WhatIf
+from egorear_ros.bags.bag import open_bag
+from egorear_ros.bags.frame_sets import FrameSets
+from egorear_ros.bags.views import rig_topics
+from egorear_ros.config import SyncConfig
+from egorear_ros.estimators.base import Estimator
+from egorear_ros.metrics import joint_errors_mm
+
+VIEWS = rig_data.VIEWS
+ABOUT = {"command": ["egorear"], "model": "grey", "trained": True}
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda fd: None)
+
+
+def evaluate(
+    bag: Path,
+    out: Path,
+    estimators: Mapping[tuple[str, ...], Estimator] | None = None,
+    what_if: WhatIf | None = None,
+    truth: Path | None = None,
+    **kwargs: Any,
+) -> RecordingRun:
+    what_if = what_if or WhatIf()
+    with open_bag(bag) as opened:
+        recording = open_recording(opened, None, None, SyncConfig(), truth)
+        result = evaluate_recording(
+            recording.bag, recording.topics, recording.sync, estimators or {VIEWS: GreyReader()}, what_if, **kwargs
+        )
+        return write_recording(recording, result, what_if, ABOUT, 8.0, out)
+
+
+def test_poses_are_those_of_the_live_order_beside_their_truth(tmp_path: Path) -> None:
+    """A twin without threads, from the same frame sets."""
+    bag = write(tmp_path / "bag")
+    run = evaluate(bag, tmp_path / "out")
+    (clip,) = load_clips(tmp_path / "out")
+    twin = GreyReader()
+    with open_bag(bag) as opened:
+        sets = list(FrameSets(opened, rig_topics(opened.topics, None, VIEWS), SyncConfig()))
+    assert clip.name == "bag" and clip.frames == tuple(str(frames.stamp_ns) for frames in sets)
+    assert len(sets) == COUNT
+    np.testing.assert_array_equal(clip.predicted, [twin.estimate(frames).joints_device for frames in sets])
+    truth = [bag_data.joints_device(index) for index in range(COUNT)]
+    np.testing.assert_allclose(clip.truth, truth, atol=1e-12)
+    scores = run.tables["By views"][" + ".join(VIEWS)]
+    assert scores.mpjpe_mm == pytest.approx(joint_errors_mm(clip.predicted, truth).mean())
+
+
+def test_timing_lies_beside_the_frames(tmp_path: Path) -> None:
+    evaluate(write(tmp_path / "bag"), tmp_path / "out")
+    (clip,) = load_clips(tmp_path / "out")
+    with np.load(tmp_path / "out" / "timing.npz") as timing:
+        assert sorted(timing.files) == ["decode", "infer", "pairing", "skew_ms", "stamp_ns"]
+        assert [str(stamp_ns) for stamp_ns in timing["stamp_ns"]] == list(clip.frames)
+        assert (timing["decode"] == 1.0).all() and (timing["infer"] == 2.0).all()
+        # The last image of a moment arrives a millisecond after its stamp and completes the set.
+        np.testing.assert_allclose(timing["pairing"], 1.0)
+        assert (timing["skew_ms"] == 0.0).all()
+
+
+def test_views_are_left_out_and_each_set_of_views_is_a_row(tmp_path: Path) -> None:
+    front, back = VIEWS[:2], VIEWS[2:]
+    reader = GreyReader()
+    run = evaluate(write(tmp_path / "bag"), tmp_path / "out", {VIEWS: reader, front: reader, back: reader})
+    assert list(run.tables["By views"]) == [" + ".join(views) for views in (VIEWS, front, back)]
+    errors = {name: scores.mpjpe_mm for name, scores in run.tables["By views"].items()}
+    assert len(set(errors.values())) == 3
+
+
+def test_a_camera_fails_for_a_while(tmp_path: Path) -> None:
+    """Moments are 50 ms apart: from 0.1 s to 0.2 s are two of them."""
+    what_if = WhatIf([Drop("back_left", 0.1, 0.2)])
+    run = evaluate(write(tmp_path / "bag"), tmp_path / "out", what_if=what_if)
+    (clip,) = load_clips(tmp_path / "out")
+    assert clip.view_counts.tolist() == [4, 4, 3, 3] + [4] * (COUNT - 4)
+    found = run.facts["recording"]
+    assert (found["complete_sets"], found["partial_sets"], found["dropped_images"]) == (COUNT - 2, 2, 2)
+    assert found["what_if"] == {"drop": ["back_left@0.1s-0.2s"]} and found["poses_by_views"] == {"3": 2, "4": 10}
+    assert found["partial"] is False
+
+
+def test_a_method_that_needs_all_views_gives_no_pose_without_one_and_says_why(tmp_path: Path) -> None:
+    what_if = WhatIf([Drop("back_left", 0.1, 0.2)])
+    run = evaluate(write(tmp_path / "bag"), tmp_path / "out", {VIEWS: GreyReader(needs_all=True)}, what_if)
+    assert run.facts["recording"]["dropped"] == {"no image of back_left": 2}
+    assert [skip["reason"] for skip in run.facts["skipped"]] == 2 * ["no image of back_left"]
+    assert len(load_clips(tmp_path / "out")[0]) == COUNT - 2
+
+
+def test_fewer_sets_a_second(tmp_path: Path) -> None:
+    run = evaluate(write(tmp_path / "bag"), tmp_path / "out", what_if=WhatIf(rate_hz=10.0))
+    assert run.facts["recording"]["dropped"] == {"left out by --rate": COUNT // 2}
+    stamps_ns = np.array(load_clips(tmp_path / "out")[0].frames, dtype=np.int64)
+    assert (np.diff(stamps_ns) == 100_000_000).all()
+
+
+def test_noise_changes_poses_and_two_runs_agree(tmp_path: Path) -> None:
+    bag = write(tmp_path / "bag")
+    texts = []
+    for name, noise in (("plain", 0.0), ("noisy", 20.0), ("again", 20.0)):
+        evaluate(bag, tmp_path / name, what_if=WhatIf(noise=noise))
+        texts.append((tmp_path / name / "scores.json").read_bytes())
+    assert texts[1] == texts[2] != texts[0]
+    noisy, again, plain = (load_clips(tmp_path / name)[0].predicted for name in ("noisy", "again", "plain"))
+    assert (noisy == again).all() and (noisy != plain).any()
+
+
+def test_truth_from_a_folder_by_stamp(tmp_path: Path) -> None:
+    """As the recording says which stamp each frame got, and as annotations named by stamps."""
+    from egorear_ros.bags.sequence import write_sequence_bag
+
+    sequence = bag_data.write_sequence(tmp_path / "seq", ("0", "5", "10"))
+    write_sequence_bag(sequence, bag_data.rig(), tmp_path / "bag", 20.0)
+    evaluate(tmp_path / "bag", tmp_path / "own")
+    evaluate(tmp_path / "bag", tmp_path / "folder", truth=sequence)
+    own, folder = (load_clips(tmp_path / name)[0] for name in ("own", "folder"))
+    assert len(own) == 3
+    np.testing.assert_allclose(folder.truth, own.truth, atol=1e-9)
+
+    plain = write(tmp_path / "plain", count=3, truth=False)
+    with pytest.raises(EvaluationError, match=r"3 annotations \(0.json ...\)"):
+        evaluate(plain, tmp_path / "out", truth=sequence)
+    stamped = tmp_path / "stamped" / "json_smplx_gendered"
+    stamped.mkdir(parents=True)
+    for index, stem in enumerate(("0", "5", "10")):
+        stamp_ns = bag_data.BEGIN_NS + index * bag_data.PERIOD_NS + 3_000_000
+        text = (sequence / "json_smplx_gendered" / f"{stem}.json").read_text()
+        (stamped / f"{stamp_ns}.json").write_text(text)
+    run = evaluate(plain, tmp_path / "out", truth=stamped.parent)
+    assert run.facts["recording"]["ground_truth"] == str(stamped.parent)
+    np.testing.assert_allclose(load_clips(tmp_path / "out")[0].truth, own.truth, atol=1e-9)
+    with pytest.raises(EvaluationError, match="no ground truth; expected a folder"):
+        evaluate(plain, tmp_path / "out", truth=tmp_path)
+
+
+def test_without_ground_truth_the_rest_is_evaluated(tmp_path: Path) -> None:
+    run = evaluate(write(tmp_path / "bag", truth=False), tmp_path / "out")
+    assert not run.tables and load_clips(tmp_path / "out") == []
+    found = json.loads((tmp_path / "out" / "scores.json").read_text())["recording"]
+    assert (found["estimated"], found["compared"], found["ground_truth"]) == (COUNT, 0, None)
+    assert found["pose_jitter_mm"] > 0 and found["skew_ms"]["largest"] == 0.0
+    with np.load(tmp_path / "out" / "timing.npz") as timing:
+        assert len(timing["infer"]) == COUNT
+    with np.load(tmp_path / "out" / "estimates.npz") as estimates:
+        assert estimates["joints_device"].shape == (COUNT, 16, 3)
+
+
+def test_ground_truth_of_some_moments(tmp_path: Path) -> None:
+    some = [row for row in rows() if "ground_truth" not in row[0] or row[2] > bag_data.BEGIN_NS + 200_000_000]
+    run = evaluate(write(tmp_path / "bag", some), tmp_path / "out")
+    assert run.facts["recording"]["dropped"] == {"no ground truth at this moment": 4}
+    assert run.facts["recording"]["compared"] == COUNT - 4
+
+
+def test_a_recording_that_was_cut_off_is_partial(tmp_path: Path) -> None:
+    bag = write(tmp_path / "bag")
+    file = bag_data.storage_file(bag)
+    bag_data.cut(file, file.stat().st_size * 6 // 10)
+    run = evaluate(bag, tmp_path / "out")
+    found = run.facts["recording"]
+    assert found["partial"] is True and "is cut off after" in found["reason"]
+    assert 0 < found["compared"] < COUNT
+
+
+def test_ctrl_c_leaves_what_there_is(tmp_path: Path) -> None:
+    def impatient(done: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    run = evaluate(write(tmp_path / "bag"), tmp_path / "out", progress=impatient)
+    found = run.facts["recording"]
+    assert found["partial"] is True and "stopped by Ctrl-C after 5 sets" in found["reason"]
+    assert found["compared"] == len(load_clips(tmp_path / "out")[0]) == 5
+
+
+def test_stamps_that_jump_make_a_partial_result(tmp_path: Path) -> None:
+    """The clock of all cameras is set back by a second in the middle; then one of them sends out of order."""
+    jumping, shuffled = [], []
+    for topic, kind, log_ns, data in rows(truth=False):
+        image = topic.endswith("image_raw/compressed")
+        late = log_ns > bag_data.BEGIN_NS + 300_000_000
+        if image and late:
+            row = bag_data.image_row(topic, log_ns - 1_001_000_000, log_ns, topic.split("/")[1])
+            jumping.append(row)
+        else:
+            jumping.append((topic, kind, log_ns, data))
+        if image and "front_left" in topic and log_ns == bag_data.BEGIN_NS + 301_000_000:
+            shuffled.append(bag_data.image_row(topic, log_ns - 120_000_000, log_ns, "front_left"))
+        else:
+            shuffled.append((topic, kind, log_ns, data))
+    found = evaluate(write(tmp_path / "jump", jumping), tmp_path / "out").facts["recording"]
+    assert found["partial"] is True and "Stamps jump by -1 s" in found["reason"]
+    assert found["estimated"] >= COUNT - 1
+    found = evaluate(write(tmp_path / "shuffled", shuffled), tmp_path / "out").facts["recording"]
+    assert found["partial"] is True and "older than the one before" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("empty", "There are no messages"),
+        ("two rigs", "Cameras of 2 rigs: /a, /b. Choose one with --namespace"),
+        ("no rig", "Give --calib"),
+        ("other names", "--remap /helmet/rear_left/jpeg:=/back_left/image_raw/compressed"),
+        ("one view missing", "Or leave them out: --views front_left,front_right,back_right"),
+        ("wrong type", "has messages of type"),
+        ("two cameras on one topic", "Images of several cameras on one topic"),
+        ("no pairs", "no frame set of enough views came together"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_in_words(tmp_path: Path, change: str, words: str) -> None:
+    from egorear_ros.bags.typestore import CAMERA_INFO
+
+    plain = rows(count=4)
+    topic = "/back_left/image_raw/compressed"
+    info = next(row for row in plain if row[1] == CAMERA_INFO)
+    changed = {
+        "empty": [],
+        "two rigs": rows(count=4, namespace="/a") + rows(count=4, namespace="/b", calibration=False),
+        "no rig": plain,
+        "other names": [("/helmet/rear_left/jpeg" if row[0] == topic else row[0], *row[1:]) for row in plain],
+        "one view missing": [row for row in plain if row[0] != topic],
+        "wrong type": [(topic, *info[1:2], row[2], info[3]) if row[0] == topic else row for row in plain],
+        "two cameras on one topic": [
+            bag_data.image_row(topic, row[2], row[2], f"cam{index % 2}") if row[0] == topic else row
+            for index, row in enumerate(plain)
+        ],
+        "no pairs": [row for row in plain if row[0] == topic or "image_raw" not in row[0]]
+        + [bag_data.image_row(f"/{view}/image_raw/compressed", 7, 7 + index) for index, view in enumerate(VIEWS[:1])]
+        + [bag_data.image_row(f"/{view}/image_raw/compressed", 9 * 10**9, 9) for view in VIEWS[1:2]]
+        + [bag_data.image_row("/back_right/image_raw/compressed", 99 * 10**9, 9)],
+    }[change]
+    bag = write(tmp_path / "bag", changed, rig=change != "no rig")
+    with pytest.raises(EvaluationError, match=re.escape(words)):
+        evaluate(bag, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
