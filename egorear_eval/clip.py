@@ -85,6 +85,15 @@ def joined(clips: Sequence[Clip], name: str = "all") -> Clip:
     )
 
 
+def relative_names(names: Sequence[str]) -> list[str]:
+    """Return names of recordings, which are paths, without the folders that all have in common."""
+    parents = [Path(name).parent.parts for name in names]
+    shared = 0
+    while names and all(len(parts) > shared and parts[shared] == parents[0][shared] for parts in parents):
+        shared += 1
+    return [str(Path(*Path(name).parts[shared:])) for name in names]
+
+
 def save_clips(path: Path, clips: Sequence[Clip]) -> None:
     """Write clips as a NumPy archive without pickles."""
     arrays: dict[str, NDArray[Any]] = {}

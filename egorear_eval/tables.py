@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from egorear_eval.compare import COMPARED, Difference
+from egorear_eval.compare import COMPARED, JOINTS, Comparison, Difference
 from egorear_eval.scores import COLUMNS, MEASURES, Scores
 
 MINUS = "−"
@@ -38,22 +38,53 @@ def markdown(rows: Mapping[str, Scores]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def compared_markdown(first: str, second: str, frames: int, rows: Mapping[str, Difference]) -> str:
-    """Return a Markdown table of two runs; a clear difference is bold."""
-    lines = [
-        f"{frames} frames that both have; B minus A, with its 95 % interval over recordings; bold: without 0 in it.",
-        "",
-        f"| | A: {first} | B: {second} | B {MINUS} A |",
-        "|---|---|---|---|",
-    ]
-    for key in COMPARED:
-        row = rows[key]
-        text = f"{row.difference:+.2f}"
-        if row.low == row.low:
-            text += f" [{row.low:+.2f}, {row.high:+.2f}]"
-        text = f"**{text}**" if row.clear else text
-        lines.append(f"| {HEADED[key]} | {row.first:.2f} | {row.second:.2f} | {text.replace('-', MINUS)} |")
+def compared_markdown(comparison: Comparison, *, joints: bool = False) -> str:
+    """Return a Markdown table of runs; a clear difference is bold.
+
+    Args:
+        comparison: of two or more runs.
+        joints: whether to add a row for every joint.
+    """
+    letters = [letter_of(index) for index in range(len(comparison.names))]
+    heads = [f"{letter}: {name}" for letter, name in zip(letters, comparison.names, strict=True)]
+    heads += [f"{letter} {MINUS} {letters[0]}" for letter in letters[1:]]
+    lines = [_compared_frames(comparison), "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    rows = {key: HEADED[key] for key in COMPARED}
+    if joints:
+        rows |= {key: f"{key.removesuffix('_mm').replace('_', ' ')} mm" for key in JOINTS if key not in COMPARED}
+    for key, name in rows.items():
+        found = [differences[key] for differences in comparison.differences]
+        values = [f"{found[0].first:.2f}", *(f"{row.second:.2f}" for row in found), *map(difference_cell, found)]
+        lines.append(f"| {name} | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"
+
+
+def _compared_frames(comparison: Comparison) -> str:
+    """Say what was compared, and what was left out of it."""
+    who = "both" if len(comparison.names) == 2 else "all"
+    words = f"{comparison.frames} frames that {who} have; differences with their 95 % interval over "
+    words += f"{comparison.recordings} recordings; bold: without 0 in it."
+    left_out = [
+        f"{count - comparison.frames} of {name}"
+        for count, name in zip(comparison.own_frames, comparison.names, strict=True)
+        if count > comparison.frames
+    ]
+    if comparison.recordings < 2:
+        words += " One recording says nothing about others, so there are no intervals."
+    return words + (f" Frames left out because another run lacks them: {', '.join(left_out)}." if left_out else "")
+
+
+def difference_cell(row: Difference) -> str:
+    """Return a difference with its interval; bold where that leaves out zero."""
+    cell = f"{row.difference:+.2f}"
+    if row.low == row.low:
+        cell += f" [{row.low:+.2f}, {row.high:+.2f}]"
+    return (f"**{cell}**" if row.clear else cell).replace("-", MINUS)
+
+
+def letter_of(index: int) -> str:
+    """Return A, B, ... Z, A1, B1, ..."""
+    return chr(ord("A") + index % 26) + (str(index // 26) if index >= 26 else "")
 
 
 def write_tables(tables: Mapping[str, Mapping[str, Scores]], facts: Mapping[str, Any], folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from egorear_eval.clip import Clip, EvaluationError, load_clips, make_clip, save_clips
-from egorear_eval.compare import compare
+from egorear_eval.compare import compare, compare_runs
 from egorear_eval.scores import COLUMNS, jitter_mm, score
 from egorear_eval.tables import compared_markdown, markdown, write_tables
 from egorear_ros.skeleton import EGO4VIEW
@@ -105,7 +105,7 @@ def test_comparison_is_paired() -> None:
     row = rows["mpjpe_mm"]
     assert row.difference == pytest.approx(-0.05 * row.first)
     assert row.clear and row.high < 0
-    assert "**" in compared_markdown("A", "B", frames, rows)
+    assert "**" in compared_markdown(compare_runs(("A", "B"), (first, second)))
     same = compare(first, first)[1]["mpjpe_mm"]
     assert same.difference == 0.0 and not same.clear
 
