@@ -40,6 +40,9 @@ RATE_HZ = 60.0
 SMOOTHING_S = 0.06
 """Of the height, where another part of the body comes to carry it."""
 
+SINK_M = 0.005
+"""What touches the floor yields by this much; deeper than that the body is raised."""
+
 SETTLING_DEG = np.arange(-28.0, 29.0, 4.0)
 
 
@@ -212,7 +215,7 @@ class RandomPoses:
         slid = (np.diff(points[..., :2], axis=0) * weights[..., None]).sum(axis=1) / weights.sum(axis=1)[:, None]
         path = np.zeros((count, 3))
         path[1:, :2] = -np.cumsum(slid, axis=0)
-        path[:, 2] = -_smooth(lowest, SMOOTHING_S * RATE_HZ)
+        path[:, 2] = _heights(lowest)
         return times, path
 
 
@@ -229,8 +232,28 @@ def _relaxed() -> Key:
     return Key("stand", shares_from_angles(angles)[0], np.zeros(len(ROOT)))
 
 
+def _heights(lowest: FloatArray) -> FloatArray:
+    """Return (N,) heights of the pelvis, m, that bring the lowest points (N,), over the pelvis, to the floor.
+
+    A foot that comes down fast would sink into the floor by as much as the smoothing rounds off. Around such
+    moments the body is raised: by the deepest value within the reach of the second smoothing, which therefore
+    leaves nothing out.
+    """
+    sigma = SMOOTHING_S * RATE_HZ
+    heights = -_smooth(lowest, sigma)
+    sunk = np.maximum(-(lowest + heights) - SINK_M, 0.0)
+    reach = _reach(0.5 * sigma)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(sunk, reach, mode="reflect"), 2 * reach + 1)
+    return heights + _smooth(around.max(axis=1), 0.5 * sigma)
+
+
+def _reach(sigma: float) -> int:
+    """Return how many samples to either side a smoothing by `sigma` samples looks."""
+    return max(1, round(3 * sigma))
+
+
 def _smooth(values: FloatArray, sigma: float) -> FloatArray:
     """Return values convolved with a Gaussian of `sigma` samples, mirrored at the ends."""
-    reach = max(1, round(3 * sigma))
+    reach = _reach(sigma)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     return np.convolve(np.pad(values, reach, mode="reflect"), kernel / kernel.sum(), mode="valid")

@@ -41,7 +41,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add("--sequences", type=int, default=20, help="how many (default: 20)")
     add("--frames", type=int, default=300, help="per sequence (default: 300)")
     add("--rate", type=float, default=30.0, metavar="HZ", help="frames per second (default: 30)")
-    add("--size", type=int, default=0, metavar="PX", help="width of the images (default: as calibrated)")
+    add("--size", type=int, metavar="PX", help="width of the images (default: as calibrated)")
     add("--samples", type=int, default=2, help="rays per pixel along each axis (default: 2)")
     add("--seed", type=int, default=0, help="of everything random (default: 0)")
     add("--random-pose", type=float, default=0.3, metavar="SHARE", help="of sequences with random poses (default: 0.3)")
@@ -51,6 +51,13 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add("--clip-rate", type=float, default=120.0, metavar="HZ", help="of AMC clips, which do not say (default: 120)")
     add("--textures", default="", metavar="DIR", help="folder of your own images, for floors, walls and furniture")
     add("--split", type=_split, default=(80.0, 10.0, 10.0), metavar="80/10/10", help="train, validation, test, percent")
+    add(
+        "--renderer",
+        default="embree",
+        metavar="embree|warp",
+        help="who casts the rays: embree, on the processor (default), or warp, on an NVIDIA GPU",
+    )
+    add("--device", default="", metavar="cuda|cpu", help="of warp: cuda (default), or cpu, for tests")
     add("--workers", type=int, default=1, help="processes, at most one per core (default: 1)")
     add("--ray", default="", metavar="ADDRESS", help="make them on a Ray cluster; local: one on this machine")
     add("--shard", type=_shard, default=(1, 1), metavar="I/N", help="make every N-th sequence, from the I-th")
@@ -96,6 +103,8 @@ def _settings(args: argparse.Namespace) -> "Settings":
         clip_rate_hz=args.clip_rate,
         textures=args.textures,
         split=args.split,
+        renderer=args.renderer,
+        device=args.device,
     )
 
 

@@ -35,9 +35,8 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
-            raise SynthError(
-                f"--shard {self.number}/{self.count}: expected 1/{self.count} to {self.count}/{self.count}."
-            )
+            expected = f"1/{self.count} to {self.count}/{self.count}" if self.count > 0 else "1 part or more"
+            raise SynthError(f"--shard {self.number}/{self.count}: expected {expected}.")
 
     def owns(self, plan: SequencePlan) -> bool:
         """Whether a sequence is in this part."""
@@ -92,9 +91,11 @@ def generate(
         SynthError: settings, clips or folder cannot be used, the disk is full, or a worker died.
         CalibrationError: the rig cannot be used.
         TextureError: a texture cannot be read.
+        RendererError: the renderer is not installed, or this machine has no such device.
     """
-    if count < 1 or workers < 1:
-        raise SynthError(f"--sequences is {count} and --workers is {workers}; expected 1 or more.")
+    _check_arguments(root, count, workers, ray_address)
+    if not ray_address:
+        settings.renderer_choice.check()
     rig = load_rig(settings.rig)
     known = read_settings(root).get("clips") if (root / SETTINGS_FILE).is_file() else None
     clips = check_clips(settings.motion, settings.clip_rate_hz, progress.clips, known) if settings.motion else []
@@ -123,6 +124,16 @@ def generate(
             _remove_parts(root, own)
             progress.card()
             write_card(root)
+
+
+def _check_arguments(root: Path, count: int, workers: int, ray_address: str) -> None:
+    for name, value in (("--sequences", count), ("--workers", workers)):
+        if value < 1:
+            raise SynthError(f"{name} is {value}; expected 1 or more.")
+    if ray_address and workers > 1:
+        raise SynthError(f"--workers is {workers} and --ray {ray_address} is given; expected one of them.")
+    if root.exists() and not root.is_dir():
+        raise SynthError(f"--out {root} is a file; expected a new folder, or one of a data set to continue.")
 
 
 def check_textures(folder: str) -> dict[str, str]:

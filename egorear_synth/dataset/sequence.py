@@ -11,7 +11,7 @@ from egorear_ros import __version__
 from egorear_ros.structures import Camera, Rig
 from egorear_synth.body import asset_path
 from egorear_synth.camera.exposure import expose
-from egorear_synth.camera.photograph import encode_jpeg, photograph
+from egorear_synth.camera.photograph import Frame, encode_jpeg, photographs
 from egorear_synth.camera.sensor import make_sensor
 from egorear_synth.dataset.annotation import annotate, frame_truth
 from egorear_synth.dataset.cast import make_cast, stream
@@ -38,6 +38,7 @@ def generate_sequence(
         SynthError: the disk is full or not writable.
         ClipError: the clip cannot be used any more.
         MountError: the rig cannot be worn.
+        RendererError: the renderer is not installed, or this machine has no such device.
     """
     cast = make_cast(settings, rig, plan)
     sensor = expose(make_sensor(stream(settings, plan, "sensor")), cast.wearer, cast.begin_s)
@@ -49,11 +50,12 @@ def generate_sequence(
             time_s = frame / settings.rate_hz
             motion_s = cast.begin_s + time_s
             truth = frame_truth(cast.wearer, motion_s, time_s)
-            images = {}
-            for number, view in enumerate(rig.views):
-                rng = stream(settings, plan, "frame", frame, number)
-                image = photograph(cast.wearer, view, motion_s, *sizes[view], sensor, rng, settings.samples)
-                images[view] = encode_jpeg(image, sensor)
+            frames = [
+                Frame(view, *sizes[view], stream(settings, plan, "frame", frame, number))
+                for number, view in enumerate(rig.views)
+            ]
+            photos = photographs(cast.wearer, frames, motion_s, sensor, settings.samples)
+            images = {view: encode_jpeg(photo, sensor) for view, photo in zip(rig.views, photos, strict=True)}
             writer.add_frame(frame_stem(frame), images, annotate(truth, rig.views))
             summary.add(truth)
             tell()
@@ -73,7 +75,7 @@ def generate_sequence(
                 "T_rest_device": cast.wearer.mount.T_rest_device.tolist(),
                 "T_device_camera": {camera.view: camera.T_device_camera.tolist() for camera in rig.cameras},
                 "summary": summary.content(settings.rate_hz),
-                "made_with": software(),
+                "made_with": software() | settings.renderer_choice.check(),
             }
         )
     except BaseException:
@@ -81,8 +83,8 @@ def generate_sequence(
         raise
 
 
-def image_size(camera: Camera, width: int) -> tuple[int, int]:
-    """Return width and height of a view's images, px, for a wanted width; 0: as calibrated."""
+def image_size(camera: Camera, width: int | None) -> tuple[int, int]:
+    """Return width and height of a view's images, px, for a wanted width; None: as calibrated."""
     lens = camera.lens
     return (width, max(1, round(width * lens.height / lens.width))) if width else (lens.width, lens.height)
 

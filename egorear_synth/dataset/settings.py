@@ -7,10 +7,14 @@ from typing import Any
 
 from egorear_synth.clips.load import AMC_RATE_HZ
 from egorear_synth.dataset.errors import SynthError
+from egorear_synth.rendering import EMBREE, RendererChoice, RendererError
 
 FORMAT = "egorear_synth/1"
 SETTINGS_FILE = "synth.json"
 SPLITS = ("train", "validation", "test")
+
+BEFORE_THERE_WAS_A_CHOICE = {"renderer": EMBREE, "device": "cpu"}
+"""What older settings files do not say."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,15 @@ class Settings:
         seed: of everything random.
         frames: per sequence.
         rate_hz: frames per second.
-        size: width of the images, px; 0: as calibrated. The height keeps the aspect ratio.
+        size: width of the images, px; None: as calibrated. The height keeps the aspect ratio.
         samples: rays per pixel, along each axis.
         random_pose: share of the sequences that show random poses within joint limits.
         procedural: share of the others that have built-in motion although there are clips.
         clip_rate_hz: frames per second of AMC clips, which do not say.
         textures: folder of the user's own textures; empty: painted ones alone.
         split: percentages of train, validation and test.
+        renderer: who finds the light; see `rendering.RendererChoice`.
+        device: where; empty: the renderer's usual one.
     """
 
     rig: str
@@ -37,29 +43,48 @@ class Settings:
     seed: int = 0
     frames: int = 300
     rate_hz: float = 30.0
-    size: int = 0
+    size: int | None = None
     samples: int = 2
     random_pose: float = 0.3
     procedural: float = 0.2
     clip_rate_hz: float = AMC_RATE_HZ
     textures: str = ""
     split: tuple[float, float, float] = (80.0, 10.0, 10.0)
+    renderer: str = EMBREE
+    device: str = ""
 
     def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "device", self.renderer_choice.device)
+        except RendererError as error:
+            raise SynthError(str(error)) from error
         checks = {
             "--seed": (self.seed, self.seed >= 0, "0 or more"),
             "--frames": (self.frames, self.frames >= 1, "1 or more"),
             "--rate": (self.rate_hz, 0 < self.rate_hz < 1e4, "frames per second above 0"),
-            "--size": (self.size, self.size == 0 or 16 <= self.size <= 8192, "16 to 8192 px"),
+            "--size": (
+                self.size,
+                self.size is None or 16 <= self.size <= 8192,
+                "16 to 8192 px, or no such option for the calibrated size",
+            ),
             "--samples": (self.samples, 1 <= self.samples <= 8, "1 to 8"),
             "--random-pose": (self.random_pose, 0 <= self.random_pose <= 1, "a share from 0 to 1"),
             "--procedural": (self.procedural, 0 <= self.procedural <= 1, "a share from 0 to 1"),
             "--clip-rate": (self.clip_rate_hz, 0 < self.clip_rate_hz < 1e4, "frames per second above 0"),
-            "--split": (self.split, min(self.split) >= 0 and abs(sum(self.split) - 100) < 1e-6, "a sum of 100"),
+            "--split": (
+                "/".join(f"{share:g}" for share in self.split),
+                min(self.split) >= 0 and abs(sum(self.split) - 100) < 1e-6,
+                "three percentages of 0 or more with a sum of 100",
+            ),
         }
         for name, (value, good, expected) in checks.items():
             if not good:
                 raise SynthError(f"{name} is {value}; expected {expected}.")
+
+    @property
+    def renderer_choice(self) -> RendererChoice:
+        """Which renderer makes the images, and where."""
+        return RendererChoice(self.renderer, self.device)
 
 
 def fingerprint(settings: Settings, rig_sha256: str, clips: dict[str, Any], textures: dict[str, str]) -> dict[str, Any]:
@@ -82,6 +107,7 @@ def check_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> N
     Raises:
         SynthError: it was made with other settings; names the first differences.
     """
+    found = BEFORE_THERE_WAS_A_CHOICE | found
     differences = [
         f"{key}: there {_brief(found.get(key))}, now {_brief(wanted.get(key))}"
         for key in dict.fromkeys((*wanted, *found))

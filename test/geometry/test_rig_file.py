@@ -59,7 +59,18 @@ def test_translation_and_quaternion(tmp_path: Path) -> None:
     np.testing.assert_array_equal(rig["front_left"].T_device_camera[:3, 3], (-0.05, 0, 0))
 
 
-@pytest.mark.parametrize("name", ["ego4view_syn", "example_stereo_equidistant"])
+def test_the_example_of_three_cameras_looks_to_both_sides_and_back() -> None:
+    rig = load_rig("example_three_cameras")
+    assert rig.views == ("left_temple", "right_temple", "back")
+    assert {camera.lens.model for camera in rig.cameras} == {"equidistant"}
+    left, right, back = (camera.T_device_camera[:3, 2] for camera in rig.cameras)
+    assert left[0] < -0.3 < 0.3 < right[0]
+    # y is to the rear, z down.
+    assert left[1] < 0 and right[1] < 0 < back[1]
+    assert min(left[2], right[2], back[2]) > 0.9
+
+
+@pytest.mark.parametrize("name", ["ego4view_syn", "example_stereo_equidistant", "example_three_cameras"])
 def test_round_trip(name: str, tmp_path: Path) -> None:
     rig = load_rig(name)
     save_rig(rig, tmp_path / "copy.yaml", note="a note: with a colon")
