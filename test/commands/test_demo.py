@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import cv2
 import pytest
 import rig_data
 import yaml
+
+from egorear_ros.bags.bag import open_bag
 
 pytestmark = pytest.mark.ros
 
@@ -126,12 +129,18 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("separate", [False, True])
 def test_it_ends_by_itself_with_a_summary_and_a_picture(
-    start: Callable[..., Demo], params: Path, separate: bool
+    start: Callable[..., Demo], params: Path, separate: bool, tmp_path: Path
 ) -> None:
-    demo = start("--config", params, "--duration", 4, *(["--separate"] if separate else []))
+    bag = tmp_path / "ride"
+    demo = start("--config", params, "--duration", 4, "--record", bag, *(["--separate"] if separate else []))
     demo.wait_for_nodes(7 if separate else 1)
     status, output = demo.finish()
     assert status == 0, output
+    assert f"Recording: {bag}: " in output
+    with open_bag(bag) as recording:
+        counts = Counter(message.topic.name for message in recording.messages())
+    assert {f"/{view}/image_raw/compressed" for view in rig_data.VIEWS} | {"/tf_static", "/body_pose"} <= set(counts)
+    assert counts["/front_left/image_raw/compressed"] >= 10
     assert str(demo.picture) in output
     assert "Summary" in output
     assert "UNTRAINED" not in output
