@@ -7,6 +7,7 @@ import numpy as np
 from egorear_ros.structures import FloatArray
 from egorear_synth.body import DOWN, Body
 from egorear_synth.clips.clip import Clip, ClipError
+from egorear_synth.clips.forearm import spread_palm_turn
 from egorear_synth.clips.roles import find_roles
 from egorear_synth.rotations import interpolate_rotmats, rotmat_about, rotmat_between
 from egorear_synth.skinning import Pose, bone_transforms
@@ -27,7 +28,7 @@ MOSTLY_AIRBORNE = 0.35
 class ClipMotion:
     """A clip as the motion of a body; after its end it is played backwards, so that it goes on without a jump.
 
-    Every bone keeps its recorded rotation from standing straight. Lengths are the body's own; the
+    Every bone keeps its recorded rotation from standing straight; forearms share the turn of the palm. Lengths are the body's own; the
     path is scaled by the length of the legs, and the height is corrected so that feet that touch
     the floor in the recording touch it here.
 
@@ -126,7 +127,7 @@ def _target_rotations(body: Body, clip: Clip, roles: dict[str, int], axes: Float
             rotations[:, index] = rotations[:, parent] @ rotmat_about("x", -FINGER_CURL if side == "l" else FINGER_CURL)
         else:
             rotations[:, index] = rotations[:, parent]
-    return rotations
+    return spread_palm_turn(body, rotations)
 
 
 def _zero_pose(clip: Clip, roles: dict[str, int], axes: FloatArray) -> dict[str, FloatArray]:
