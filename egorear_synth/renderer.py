@@ -13,15 +13,21 @@ from numpy.typing import NDArray
 from egorear_ros.structures import FloatArray
 from egorear_synth.arrays import Bools, Floats32, Ints32
 from egorear_synth.culling import balls_around, choose, directions_to_mesh
+from egorear_synth.rendering import Exposure, Shot
 from egorear_synth.shading import BodyHits, BodyTable, LightRays, Shaded, add_light, aim, mark, pick, shade
+from egorear_synth.skin import Skin
 
 if TYPE_CHECKING:
+    from egorear_synth.body import Body
     from egorear_synth.place import Place
 
 Hits = BodyHits
 
 KEPT_CELLS = 16
 """Points from which it is known in which directions the body is: cameras and lamps."""
+
+BLOCK_RAYS = 32768
+"""Blocks that fit the processor's cache are much faster than a large image at once."""
 
 
 class Scene:
@@ -76,6 +82,42 @@ class Scene:
             if len(self._cells) < KEPT_CELLS:
                 self._cells[key] = cells
         return cells
+
+
+class EmbreeRenderer:
+    """The renderer of `rendering.RendererChoice` on the processor; safe to use from several threads.
+
+    Args:
+        body: dressed, with the rig on.
+        face_colours: (F, 3) linear RGB of its faces.
+        place: everything else.
+    """
+
+    def __init__(self, body: "Body", face_colours: Floats32, place: "Place") -> None:
+        self._body, self._face_colours, self._place = body, face_colours, place
+        self._skin = Skin(body)
+
+    def pose(self, T_world_rest: FloatArray) -> Scene:
+        """Return the posed body; see `rendering.Renderer`."""
+        vertices, normals = self._skin.posed(T_world_rest, self._body.vertices)
+        return Scene(vertices, normals, self._body.faces, self._face_colours)
+
+    def light(self, exposure: Exposure[Scene]) -> list[Floats32]:
+        """Return the (M, 3) mean radiance of each shot's pixels; see `rendering.Renderer`."""
+        return [self._shot_light(exposure, shot) for shot in exposure.shots]
+
+    def _shot_light(self, exposure: Exposure[Scene], shot: Shot) -> Floats32:
+        light = np.zeros((len(shot.rays.places), 3), dtype=np.float32)
+        spread = shot.rays.spread / exposure.samples
+        for moment, offsets in exposure.passes(shot):
+            scene, T_world_camera = exposure.bodies[moment], shot.T_world_camera[moment]
+            for begin in range(0, len(light), BLOCK_RAYS):
+                part = slice(begin, begin + BLOCK_RAYS)
+                places = None if offsets is None else offsets[:, part]
+                directions = shot.rays.directions(part, places, T_world_camera[:3, :3])
+                light[part] += render_rays(scene, self._place, T_world_camera[:3, 3], directions, spread)
+        light *= np.float32(1.0 / exposure.samples**2)
+        return light
 
 
 def render_rays(scene: Scene, place: "Place", origin: FloatArray, directions: Floats32, spread: float) -> Floats32:

@@ -17,6 +17,13 @@ class Skin:
     The same as `skinning.skin` and `skinning.vertex_normals`, ten times as fast: a vertex follows four bones or
     fewer, not all, and which faces adjoin it is looked up once.
 
+    Attributes:
+        bones: (K, N) bones that move each vertex; K is `MAX_BONES` or less.
+        weights: (K, N) their shares.
+        adjoining: (3 F,) faces around each vertex, vertex by vertex.
+        used: (U,) vertices that some face adjoins.
+        starts: (U,) where the faces around each of them begin.
+
     Args:
         body: gives weights and faces.
 
@@ -30,13 +37,13 @@ class Skin:
         if most > MAX_BONES:
             raise ValueError(f"a vertex of the body follows {most} bones; expected {MAX_BONES} or fewer.")
         bones = np.argsort(-weights, axis=1, kind="stable")[:, :most]
-        self._bones: NDArray[np.int32] = np.ascontiguousarray(bones.T, dtype=np.int32)
-        self._weights: Floats32 = np.ascontiguousarray(np.take_along_axis(weights, bones, axis=1).T, dtype=np.float32)
+        self.bones: NDArray[np.int32] = np.ascontiguousarray(bones.T, dtype=np.int32)
+        self.weights: Floats32 = np.ascontiguousarray(np.take_along_axis(weights, bones, axis=1).T, dtype=np.float32)
         self._faces = np.ascontiguousarray(body.faces.T)
         corners = body.faces.ravel()
         order = np.argsort(corners, kind="stable")
-        self._adjoining = order // 3
-        self._used, self._starts = np.unique(corners[order], return_index=True)
+        self.adjoining = order // 3
+        self.used, self.starts = np.unique(corners[order], return_index=True)
 
     def posed(self, T_world_rest: FloatArray, rest_vertices: FloatArray) -> tuple[Floats32, Floats32]:
         """Return the (N, 3) world vertices and their (N, 3) unit normals.
@@ -46,7 +53,7 @@ class Skin:
             rest_vertices: (N, 3) at rest, m.
         """
         T = np.ascontiguousarray(T_world_rest[:, :3].reshape(-1, 12).T, dtype=np.float32)
-        blended = sum(weight * T[:, bone] for weight, bone in zip(self._weights, self._bones, strict=True))
+        blended = sum(weight * T[:, bone] for weight, bone in zip(self.weights, self.bones, strict=True))
         x, y, z = rest_vertices.T.astype(np.float32)
         rows = np.asarray(blended).reshape(3, 4, -1)
         vertices = rows[:, 0] * x + rows[:, 1] * y + rows[:, 2] * z + rows[:, 3]
@@ -58,6 +65,6 @@ class Skin:
         a, b = second - first, third - first
         across = np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
         total = np.zeros_like(vertices)
-        total[:, self._used] = np.add.reduceat(across[:, self._adjoining], self._starts, axis=1)
+        total[:, self.used] = np.add.reduceat(across[:, self.adjoining], self.starts, axis=1)
         total /= np.maximum(np.sqrt(np.square(total).sum(axis=0)), np.float32(1e-12))
         return np.ascontiguousarray(total.T)

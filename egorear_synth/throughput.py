@@ -11,9 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_synth.camera.photograph import Frame, gather_lights
 from egorear_synth.dataset.plan import SequencePlan
+from egorear_synth.dataset.sequence import image_size
 from egorear_synth.dataset.settings import Settings
 from egorear_synth.dataset.workers import Job, Workers
+from egorear_synth.rendering import ON_PROCESSOR, RendererChoice
+from egorear_synth.wearer import make_wearer
 
 WARM_UP = 3
 """First frames of each worker that do not count: they make the rays of every pixel, and whatever is made once."""
@@ -60,7 +67,9 @@ class Memory:
         return statistics.mean(self.resident_mb[-third:]) - statistics.mean(self.resident_mb[-2 * third : -third])
 
 
-def measure_rate(rig: str, size: int, samples: int, workers: int, frames: int) -> Rate:
+def measure_rate(
+    rig: str, size: int, samples: int, workers: int, frames: int, renderer: RendererChoice = ON_PROCESSOR
+) -> Rate:
     """Make one sequence per worker and measure while all of them work.
 
     Args:
@@ -69,19 +78,23 @@ def measure_rate(rig: str, size: int, samples: int, workers: int, frames: int) -
         samples: rays per pixel, along each axis.
         workers: number of processes.
         frames: of each sequence; `WARM_UP` of them do not count.
+        renderer: who finds the light.
 
     Raises:
         SynthError: a sequence cannot be made.
+        RendererError: the renderer is not installed, or this machine has no such device.
         ValueError: too few frames.
         RuntimeError: one worker had ended before another one was warm.
     """
     if frames < 4 * WARM_UP:
         raise ValueError(f"{frames} frames are too few to measure a rate; expected {4 * WARM_UP} or more.")
+    renderer.check()
     done: dict[int, list[float]] = {index: [] for index in range(workers)}
     # When and after how much processor time of all workers: when the last one is warm, and when the first one ends.
     begin: tuple[float, float, int] | None = None
     end: tuple[float, float, int] | None = None
-    with _job(Settings(rig, frames=frames, size=size, samples=samples)) as job, Workers(job, workers) as pool:
+    settings = Settings(rig, frames=frames, size=size, samples=samples, renderer=renderer.name, device=renderer.device)
+    with _job(settings) as job, Workers(job, workers) as pool:
 
         def on_frame(plan: SequencePlan) -> None:
             nonlocal begin, end
@@ -98,6 +111,30 @@ def measure_rate(rig: str, size: int, samples: int, workers: int, frames: int) -
         raise RuntimeError(f"{workers} workers were not all at work at once; measure with more than {frames} frames.")
     made = end[2] - begin[2]
     return Rate(made / (end[0] - begin[0]), (end[1] - begin[1]) / made)
+
+
+def measure_light(rig: str, size: int, samples: int, seconds: float, renderer: RendererChoice) -> float:
+    """Return the framesets a second of rays and light alone, in this process, of a moving wearer; no files.
+
+    Args:
+        rig: name in `calib/`, or a rig file.
+        size: width of the images, px.
+        samples: rays per pixel, along each axis.
+        seconds: how long to measure.
+        renderer: who finds the light.
+
+    Raises:
+        RendererError: the renderer is not installed, or this machine has no such device.
+    """
+    wearer = make_wearer(load_rig(rig), renderer=renderer)
+    rng, made, begin = np.random.default_rng(0), 0, 0.0
+    while not made or time.perf_counter() - begin < seconds:
+        frames = [Frame(camera.view, *image_size(camera, size), rng) for camera in wearer.rig.cameras]
+        gather_lights(wearer, frames, (made / 30,), samples)
+        # The first one makes the rays of every pixel and whatever else is made once.
+        begin = begin or time.perf_counter()
+        made += 1
+    return (made - 1) / (time.perf_counter() - begin)
 
 
 def measure_memory(rig: str, size: int, samples: int, frames: int) -> Memory:

@@ -7,7 +7,7 @@ from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray
 from egorear_synth.body import JOINT_BONES, Body
 from egorear_synth.place import Place
-from egorear_synth.renderer import Scene
+from egorear_synth.rendering import PosedBody
 
 _SIDE_PARTS = {
     "shoulder": ("upper_arm", "torso"),
@@ -51,7 +51,9 @@ class JointVisibility:
             distance = np.sort(np.linalg.norm(near - joints[joint], axis=1))
             self.tolerance_m[joint] = 1.3 * distance[:RING_VERTICES].max() + MARGIN_M
 
-    def unoccluded(self, scene: Scene, place: Place, origin: FloatArray, joints_world: FloatArray) -> NDArray[np.bool_]:
+    def unoccluded(
+        self, scene: PosedBody, place: Place, origin: FloatArray, joints_world: FloatArray
+    ) -> NDArray[np.bool_]:
         """Return for (16, 3) joints whether they are seen from a point, whatever the field of view.
 
         Args:

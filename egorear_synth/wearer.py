@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from egorear_ros.geometry.fisheye import project
 from egorear_ros.geometry.transforms import invert_transform, transform_points
 from egorear_ros.structures import FloatArray, Rig
+from egorear_synth.arrays import Floats32
 from egorear_synth.camera.exposure import expose
 from egorear_synth.camera.photograph import photograph
 from egorear_synth.camera.sensor import Sensor, plain_sensor
@@ -21,8 +22,7 @@ from egorear_synth.mount import Mount, make_mount
 from egorear_synth.person import Person, make_person
 from egorear_synth.place import Place, make_place
 from egorear_synth.procedural import ProceduralMotion
-from egorear_synth.renderer import Scene
-from egorear_synth.skin import Skin
+from egorear_synth.rendering import ON_PROCESSOR, Exposure, PosedBody, RendererChoice
 from egorear_synth.skinning import Pose, bone_transforms, joint_positions
 from egorear_synth.visibility import JointVisibility
 
@@ -84,18 +84,29 @@ class Wearer:
         motion: how they move.
         place: where they are.
         mount: how the rig sits on the head.
+        renderer: who finds the light.
+
+    Raises:
+        RendererError: the renderer is not installed, or this machine has no such device.
     """
 
-    def __init__(self, rig: Rig, person: Person, motion: Motion, place: Place, mount: Mount) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        person: Person,
+        motion: Motion,
+        place: Place,
+        mount: Mount,
+        renderer: RendererChoice = ON_PROCESSOR,
+    ) -> None:
         self.rig, self.person, self.place, self.mount = rig, person, place, mount
         self.body = mount.wear(person, rig)
-        self._rest_vertices = self.body.vertices
         self._face_colours = mount.face_colours(person, self.body).astype(np.float32)
-        self._visibility = JointVisibility(self.body, self._rest_vertices)
+        self._visibility = JointVisibility(self.body, self.body.vertices)
         self._motion = motion
         self._poses: OrderedDict[float, WearerPose] = OrderedDict()
-        self._scenes: OrderedDict[float, Scene] = OrderedDict()
-        self._skin = Skin(self.body)
+        self._scenes: OrderedDict[float, PosedBody] = OrderedDict()
+        self._renderer = renderer.make(self.body, self._face_colours, place)
         self._lock = threading.Lock()
         self._exposed: Sensor | None = None
         self._exposure_lock = threading.Lock()
@@ -105,8 +116,8 @@ class Wearer:
         with self._lock:
             return _keep(self._poses, time_s, self._pose)
 
-    def scene_at(self, time_s: float) -> Scene:
-        """Return the posed body at a time, s, ready for rays."""
+    def scene_at(self, time_s: float) -> Any:
+        """Return the posed body at a time, s, ready for rays: a `PosedBody` of the wearer's renderer."""
         with self._lock:
             return _keep(self._scenes, time_s, self._scene)
 
@@ -120,10 +131,17 @@ class Wearer:
         joints_device = transform_points(invert_transform(T_world_device), joints_world)
         return WearerPose(time_s, joints_world, joints_device, T_world_device, T_world_rest)
 
-    def _scene(self, time_s: float) -> Scene:
-        pose = _keep(self._poses, time_s, self._pose)
-        vertices, normals = self._skin.posed(pose.T_world_rest, self._rest_vertices)
-        return Scene(vertices, normals, self.body.faces, self._face_colours)
+    def _scene(self, time_s: float) -> PosedBody:
+        posed: PosedBody = self._renderer.pose(_keep(self._poses, time_s, self._pose).T_world_rest)
+        return posed
+
+    def light(self, exposure: Exposure[Any]) -> list[Floats32]:
+        """Return the (M, 3) mean radiance of each shot's pixels, linear.
+
+        Args:
+            exposure: of bodies from `scene_at`.
+        """
+        return self._renderer.light(exposure)
 
     def render(self, view: str, time_s: float, width: int = 0, height: int = 0, samples: int = 1) -> NDArray[np.uint8]:
         """Return the (height, width, 3) RGB image of a view as a live camera sees it; black outside its image circle.
@@ -169,7 +187,13 @@ class Wearer:
         return WearerTruth(pose.joints_device, pose.T_world_device, np.stack(pixels), np.stack(visible))
 
 
-def make_wearer(rig: Rig, seed: int = 0, motion_path: str = "", clip_rate_hz: float = AMC_RATE_HZ) -> Wearer:
+def make_wearer(
+    rig: Rig,
+    seed: int = 0,
+    motion_path: str = "",
+    clip_rate_hz: float = AMC_RATE_HZ,
+    renderer: RendererChoice = ON_PROCESSOR,
+) -> Wearer:
     """Return a random wearer.
 
     Everything depends on the arguments alone, so that separate processes see the same person.
@@ -179,9 +203,11 @@ def make_wearer(rig: Rig, seed: int = 0, motion_path: str = "", clip_rate_hz: fl
         seed: decides body, clothes, floor, light and, without a clip, the motion.
         motion_path: AMC clip with its ASF file beside it, or BVH clip; empty: built-in motion.
         clip_rate_hz: frames per second of an AMC clip, which does not say.
+        renderer: who finds the light.
 
     Raises:
         ClipError: the clip is missing, damaged, or of a skeleton that is no person's.
+        RendererError: the renderer is not installed, or this machine has no such device.
     """
     rng = np.random.default_rng([seed, 0])
     person = make_person(rng)
@@ -191,7 +217,7 @@ def make_wearer(rig: Rig, seed: int = 0, motion_path: str = "", clip_rate_hz: fl
         if motion_path
         else ProceduralMotion(person.body, seed)
     )
-    return Wearer(rig, person, motion, place, make_mount(rig, person, rng))
+    return Wearer(rig, person, motion, place, make_mount(rig, person, rng), renderer)
 
 
 def _keep(kept: OrderedDict[float, T], time_s: float, make: Callable[[float], T]) -> T:

@@ -40,6 +40,15 @@ def _has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def _has_gpu() -> bool:
+    """Return whether Warp has a GPU; torch may be the build without."""
+    if not _installed("warp"):
+        return False
+    import warp
+
+    return bool(warp.is_cuda_available())
+
+
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "ros": (
         cache(lambda: _installed("rclpy", "tf2_msgs") and importlib.util.find_spec("egorear_ros.msg") is not None),
@@ -47,6 +56,8 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "launch": (cache(lambda: _installed("launch", "launch_ros")), "needs ROS's launch packages: a ROS distribution"),
     "cuda": (cache(_has_cuda), "needs a CUDA device"),
+    "warp": (cache(lambda: _installed("warp")), "needs NVIDIA Warp: pip install -r requirements/gpu.txt"),
+    "gpu": (cache(_has_gpu), "needs NVIDIA Warp and a GPU that it can use"),
     "camera": (cache(lambda: any(Path("/dev").glob("video*"))), "needs a camera: there is no /dev/video*"),
     "shared": (
         cache(lambda: shared_folder().is_dir()),

@@ -1,6 +1,7 @@
 """`egorear bench`: measure this machine and write the tables of docs/performance.md."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,19 +15,28 @@ if TYPE_CHECKING:
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser(
-        "bench", help="measure transport, lag, the model, the synthetic wearer, data sets and recordings"
+        "bench",
+        help="measure transport, lag, pipeline, start-up, the model, the synthetic wearer, data sets and recordings",
     )
     parser.add_argument(
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|model|wearer|synth|bag|data",
+        metavar="transport|lag|pipeline|startup|model|wearer|synth|bag|eval|data",
         help="which benchmarks; all of them by default",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
     parser.add_argument(
         "--frames", type=int, default=300, help="of the run in which synth watches memory (default: 300; long: 10000)"
     )
+    parser.add_argument(
+        "--renderer",
+        choices=("embree", "warp"),
+        default="embree",
+        help="of synth; warp: an NVIDIA GPU (default: embree)",
+    )
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="of --renderer warp (default: cuda)")
+    parser.add_argument("--workers", type=int, help="processes that share the GPU (default: as many as cores)")
     parser.add_argument("--calib", default="ego4view_syn", help="rig calibration, name or path")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for frames, logs and bench.json")
     parser.add_argument("--page", type=Path, help="Markdown page whose benchmark blocks are replaced")
@@ -60,9 +70,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _options(name: str, args: argparse.Namespace) -> str:
     """Return the options that decide what a benchmark measures."""
-    if name in ("transport", "lag"):
+    if name in ("transport", "lag", "pipeline"):
         return f" --duration {args.duration:g}"
+    if name == "synth" and args.renderer == "warp":
+        return f" --renderer warp --device {args.device} --workers {_workers(args)}"
     return f" --frames {args.frames}" if name == "synth" else ""
+
+
+def _workers(args: argparse.Namespace) -> int:
+    return args.workers or os.cpu_count() or 1
 
 
 def _name(text: str) -> str:
@@ -95,6 +111,18 @@ def _lag(args: argparse.Namespace) -> list[Row]:
     return measure_lag(args.out, args.calib, args.duration)
 
 
+def _pipeline(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.pipeline import measure_pipeline
+
+    return measure_pipeline(args.out, args.calib, args.duration)
+
+
+def _startup(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.startup import measure_startup
+
+    return measure_startup(args.out, args.calib)
+
+
 def _model(args: argparse.Namespace) -> list[Row]:
     from egorear_ros.benchmarks.model import measure_model
 
@@ -108,8 +136,10 @@ def _wearer(args: argparse.Namespace) -> list[Row]:
 
 
 def _synth(args: argparse.Namespace) -> list[Row]:
-    from egorear_ros.benchmarks.synth import measure_synth
+    from egorear_ros.benchmarks.synth import measure_synth, measure_synth_gpu
 
+    if args.renderer == "warp":
+        return measure_synth_gpu(args.calib, args.device, _workers(args))
     return measure_synth(args.calib, args.frames)
 
 
@@ -117,6 +147,12 @@ def _bag(args: argparse.Namespace) -> list[Row]:
     from egorear_ros.benchmarks.bag import measure_bag
 
     return measure_bag(args.out, args.calib)
+
+
+def _eval(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.evaluation import measure_eval
+
+    return measure_eval(args.out, args.calib)
 
 
 def _data(args: argparse.Namespace) -> list[Row]:
@@ -128,9 +164,12 @@ def _data(args: argparse.Namespace) -> list[Row]:
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "transport": ("four 872x872 JPEG streams at 30 Hz, no estimator", _transport),
     "lag": ("a model slower than the stream", _lag),
+    "pipeline": ("the small model behind four 872x872 JPEG streams", _pipeline),
+    "startup": ("from launch to the first pose, and memory", _startup),
     "model": ("one frameset of the four-view model", _model),
     "wearer": ("the synthetic wearer, four views", _wearer),
     "synth": ("sequences of a data set, files written", _synth),
     "bag": ("recordings of four cameras, 60 kB an image, checked", _bag),
+    "eval": ("a recording of 872x872 JPEGs evaluated, against the network alone", _eval),
     "data": ("training samples from files and from a pack, one core", _data),
 }

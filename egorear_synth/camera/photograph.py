@@ -5,6 +5,7 @@ same generator gives the same bytes in whatever thread or process.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,16 +15,30 @@ from numpy.typing import NDArray
 from egorear_synth.arrays import Floats32
 from egorear_synth.camera.develop import add_noise, develop
 from egorear_synth.camera.optics import through_lens
-from egorear_synth.camera.rays import jitter, strata, view_rays
+from egorear_synth.camera.rays import ViewRays, view_rays
 from egorear_synth.camera.sensor import Sensor
 from egorear_synth.camera.shutter import moments
-from egorear_synth.renderer import render_rays
+from egorear_synth.rendering import Exposure, Shot
 
 if TYPE_CHECKING:
     from egorear_synth.wearer import Wearer
 
-BLOCK_RAYS = 32768
-"""Blocks that fit the processor's cache are much faster than a large image at once."""
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One photograph to be made.
+
+    Attributes:
+        view: name of the view.
+        width: px.
+        height: px.
+        rng: decides noise and where within its pixel each ray goes; see `frame_rng`.
+    """
+
+    view: str
+    width: int
+    height: int
+    rng: np.random.Generator
 
 
 def photograph(
@@ -52,18 +67,44 @@ def photograph(
         KeyError: the rig has no such view.
         ValueError: another aspect ratio than the calibrated one, or no sample.
     """
+    return photographs(wearer, [Frame(view, width, height, rng)], time_s, sensor, samples)[0]
+
+
+def photographs(
+    wearer: "Wearer", frames: Sequence[Frame], time_s: float, sensor: Sensor, samples: int = 2
+) -> list[NDArray[np.uint8]]:
+    """Return photographs of the same moment; see `photograph`.
+
+    A GPU makes the views of a rig faster together than one by one; the images are the same.
+
+    Raises:
+        KeyError: the rig has no such view.
+        ValueError: another aspect ratio than the calibrated one, or no sample.
+    """
     if samples < 1:
         raise ValueError(f"samples is {samples}; expected 1 or more, for samples x samples rays per pixel.")
-    lens = wearer.rig[view].lens
-    rays = view_rays(lens, width, height)
-    times = moments(wearer, time_s, sensor.shutter_s, width, samples)
-    light = gather_light(wearer, view, times, width, height, samples, rng)
+    images = {}
+    # How many moments it takes depends on the width.
+    for width in dict.fromkeys(frame.width for frame in frames):
+        group = [frame for frame in frames if frame.width == width]
+        rays = [view_rays(wearer.rig[frame.view].lens, width, frame.height) for frame in group]
+        times = moments(wearer, time_s, sensor.shutter_s, width, samples)
+        for frame, seen, light in zip(group, rays, gather_lights(wearer, group, times, samples), strict=True):
+            images[frame] = _expose(wearer, frame, seen, light, sensor, time_s)
+    return [images[frame] for frame in frames]
+
+
+def _expose(
+    wearer: "Wearer", frame: Frame, rays: ViewRays, light: Floats32, sensor: Sensor, time_s: float
+) -> NDArray[np.uint8]:
+    """Return the image of the (M, 3) light that comes to the lens."""
+    lens = wearer.rig[frame.view].lens
     signal = through_lens(light, rays, sensor, lens.width)
-    signal *= np.float32(sensor.exposure_at(view, time_s))
-    add_noise(signal, sensor, (lens.width / width) ** 2, rng)
-    image = np.zeros((height * width, 3), dtype=np.uint8)
+    signal *= np.float32(sensor.exposure_at(frame.view, time_s))
+    add_noise(signal, sensor, (lens.width / frame.width) ** 2, frame.rng)
+    image = np.zeros((frame.height * frame.width, 3), dtype=np.uint8)
     image[rays.places] = develop(signal, sensor, time_s)
-    return image.reshape(height, width, 3)
+    return image.reshape(frame.height, frame.width, 3)
 
 
 def gather_light(
@@ -86,26 +127,18 @@ def gather_light(
         samples: `samples` x `samples` rays per pixel.
         rng: decides where within its pixel each ray goes.
     """
-    camera = wearer.rig[view]
-    rays = view_rays(camera.lens, width, height)
-    seen = [(wearer.scene_at(time), wearer.pose_at(time).T_world_device @ camera.T_device_camera) for time in times]
-    light = np.zeros((len(rays.places), 3), dtype=np.float32)
-    spread = rays.spread / samples
-    for stratum in strata(samples):
-        scene, T_world_camera = seen[_moment(stratum, samples, len(seen))]
-        offsets = jitter(rng, stratum, samples, len(light))
-        for begin in range(0, len(light), BLOCK_RAYS):
-            part = slice(begin, begin + BLOCK_RAYS)
-            directions = rays.directions(part, None if offsets is None else offsets[:, part], T_world_camera[:3, :3])
-            light[part] += render_rays(scene, wearer.place, T_world_camera[:3, 3], directions, spread)
-    light *= np.float32(1.0 / samples**2)
-    return light
+    return gather_lights(wearer, [Frame(view, width, height, rng)], times, samples)[0]
 
 
-def _moment(stratum: tuple[int, int], samples: int, count: int) -> int:
-    """Return the moment of a part of the pixel, such that each moment sees all sides of it."""
-    column, row = stratum
-    return (row + column) % count if count <= samples else (row * samples + column) % count
+def gather_lights(wearer: "Wearer", frames: Sequence[Frame], times: Sequence[float], samples: int) -> list[Floats32]:
+    """Return the light of several views; see `gather_light`."""
+    device = [wearer.pose_at(time).T_world_device for time in times]
+    shots = []
+    for frame in frames:
+        camera = wearer.rig[frame.view]
+        rays = view_rays(camera.lens, frame.width, frame.height)
+        shots.append(Shot(rays, tuple(T @ camera.T_device_camera for T in device), frame.rng))
+    return wearer.light(Exposure(tuple(wearer.scene_at(time) for time in times), samples, tuple(shots)))
 
 
 def frame_rng(seed: int, frame: int, view: int) -> np.random.Generator:

@@ -59,13 +59,14 @@ def make_cast(settings: Settings, rig: Rig, plan: SequencePlan) -> Cast:
         ClipError: the clip cannot be used.
         MountError: the rig cannot be worn.
         TextureError: a texture cannot be read any more.
+        RendererError: the renderer is not installed, or this machine has no such device.
     """
     person = make_person(stream(settings, plan, "person"))
     mount = _mount(settings, rig, plan, person)
     motion, begin_s, facts = _motion(settings, plan, person.body)
     occupied = _occupied(settings, rig, person, motion, mount, begin_s)
     place = make_place(stream(settings, plan, "place"), occupied, _textures(settings.textures))
-    wearer = Wearer(rig, person, motion, place, mount)
+    wearer = Wearer(rig, person, motion, place, mount, settings.renderer_choice)
     return Cast(wearer, begin_s, {"person": person.facts, "motion": facts, "place": place.facts, "mount": mount.facts})
 
 

@@ -96,8 +96,7 @@ class Surfaces:
         self.vertices, self.faces = _triangles(corners)
         self._seen = _tree(self.vertices, self.faces)
         self._shadowing = {
-            is_lamp: _tree(*_triangles(corners[shadows >= least])) if (shadows >= least).any() else None
-            for is_lamp, least in ((False, Shadow.SUN), (True, Shadow.EVERY))
+            is_lamp: _tree(*triangles) if (triangles := self.shadowing(is_lamp)) else None for is_lamp in (False, True)
         }
 
     def first_hits(self, origins: Floats32, directions: Floats32) -> StaticHits:
@@ -105,6 +104,11 @@ class Surfaces:
         found = self._seen.run(origins, directions, output=1)
         face = found["primID"]
         return StaticHits(np.where(face < 0, np.float32(np.inf), found["tfar"]), face)
+
+    def shadowing(self, is_lamp: bool) -> tuple[Floats32, Ints32] | None:
+        """Return the vertices, (N, 3) m, and (F, 3) faces of what keeps the light of a lamp, or of the sun; or None."""
+        chosen = self.shadows >= (Shadow.EVERY if is_lamp else Shadow.SUN)
+        return _triangles(self.corners[chosen]) if chosen.any() else None
 
     def obstacles(self, origins: Floats32, directions: Floats32, distances: Floats32, is_lamp: bool) -> Ints32:
         """Return (M,) a triangle that is in the way to a light, or -1.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from egorear_ros.structures import Rig
-from egorear_synth.camera import photograph as camera
+from egorear_synth import renderer
 from egorear_synth.camera.photograph import gather_light
 from egorear_synth.camera.rays import view_rays
 from egorear_synth.camera.shutter import GAP_PX, MAX_MOMENTS, STILL_PX, moments, movement_px
@@ -73,7 +73,7 @@ def test_motion_blurs_along_the_motion_and_nothing_without(
 ) -> None:
     """The wearer glides ahead, so the floor moves down in the images of the front cameras."""
     # Waves along the camera's axes.
-    monkeypatch.setattr(camera, "render_rays", Waves(gliding(0.0).pose_at(0.0).T_world_device))
+    monkeypatch.setattr(renderer, "render_rays", Waves(gliding(0.0).pose_at(0.0).T_world_device))
     rng = np.random.default_rng
     for speed, expected in ((0.0, (1.0, 1.0)), (6.0, (1.0, np.sinc(6.0 * 0.02 / 0.25) ** 2))):
         wearer = gliding(speed)
