@@ -285,6 +285,20 @@ class PlayerConfig(NodeConfig):
     )
 
 
+@dataclass
+class EvaluateConfig(NodeConfig):
+    """The `evaluate` node: estimates beside the ground truth while they are made."""
+
+    out: str = setting(
+        "out/eval", "Folder for results; every pass (from the start, or from where time jumped back) gets one in it."
+    )
+    recording: str = setting(
+        "live",
+        "Name of what is shown, as it stands in the results: that of the bag, to compare with `egorear eval bag`.",
+    )
+    truth_tolerance_ms: float = setting(8.0, "Largest distance of a pose's ground truth.", minimum=0.0, maximum=1000.0)
+
+
 NODES: dict[str, type[NodeConfig]] = {
     "camera": CameraConfig,
     "sync": SyncConfig,
@@ -292,6 +306,7 @@ NODES: dict[str, type[NodeConfig]] = {
     "visual": VisualConfig,
     "wearer": WearerConfig,
     "player": PlayerConfig,
+    "evaluate": EvaluateConfig,
 }
 """Configuration by kind of node: what parameter files, launch files and documentation may name."""
 

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # From left to right. A module may import those of its own group and of every group before it.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("skeleton", "structures", "config", "paths", "names"),
+    ("skeleton", "structures", "config", "paths", "names", "tracing"),
     ("geometry", "heatmap", "metrics"),
     ("models",),
     ("runtimes",),
@@ -36,7 +36,7 @@ RANK = {module: rank for rank, group in enumerate(LAYERS) for module in group}
 KNOWS_ROS = ("bridge", "nodes")
 KNOWS_ROS_LAZILY = ("commands", "benchmarks")
 COMPANIONS = ("egorear_synth", "egorear_train", "egorear_eval")
-MAY_USE_COMPANIONS = ("sources/wearer.py", "nodes/wearer.py")  # and commands and benchmarks, all of them lazily
+MAY_USE_COMPANIONS = ("sources/wearer.py", "nodes/wearer.py", "nodes/evaluate.py")  # and commands and benchmarks, all of them lazily
 
 ROS_PACKAGES = {
     "rclpy", "ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch",

@@ -76,6 +76,11 @@ def common_arguments(params_file: str, use_sim_time: str = "false", composed: st
             _choices(RuntimeConfig(), "name"),
         ),
         Argument("use_sim_time", use_sim_time, "Take the time from /clock.", BOOLEAN),
+        Argument(
+            "evaluate",
+            "",
+            "Compare poses with the ground truth, and write results into this folder. Empty: no evaluation.",
+        ),
         Argument("rviz", "false", "Start RViz with rviz/egorear.rviz.", BOOLEAN),
         Argument(
             "log_level",

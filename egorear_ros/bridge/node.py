@@ -126,6 +126,10 @@ class EgorearNode(LifecycleNode, Generic[C]):
     def reset(self) -> None:
         """Forget everything that came from earlier frames: time jumped back, or `~/reset` was called."""
 
+    def time_jumped_back(self) -> None:
+        """Follow a jump of time, the new time being `now_ns`: what came before is forgotten."""
+        self.reset()
+
     def health(self) -> Iterable[Health]:
         """Return the node's own diagnostics, once a second while it is configured."""
         return ()
@@ -321,7 +325,7 @@ class EgorearNode(LifecycleNode, Generic[C]):
 
     def _on_jump(self, jump: Any) -> None:
         self.get_logger().info("time jumped back or changed its source: what came before is forgotten")
-        self.reset()
+        self.time_jumped_back()
 
     def _publish_diagnostics(self) -> None:
         parts = [self._state_health()]

@@ -37,6 +37,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--separate", action="store_true", help="one process per node; default: one for all")
     parser.add_argument("--bag", default="", help="play this recording instead of running cameras")
     parser.add_argument(
+        "--evaluate", default="", metavar="DIR", help="compare poses with the ground truth; results go into DIR"
+    )
+    parser.add_argument(
         "-p",
         "--param",
         action="append",
@@ -132,6 +135,7 @@ def request_from(args: argparse.Namespace) -> "Request":
         frame_prefix=args.frame_prefix,
         use_sim_time=args.use_sim_time or bool(args.bag),
         bag=args.bag,
+        evaluate=args.evaluate,
         parameters=parameters,
     )
 

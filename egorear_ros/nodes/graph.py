@@ -51,6 +51,7 @@ class Request:
         calib, frame_prefix: empty: as in the parameter files.
         use_sim_time: take the time from /clock.
         bag: a recording instead of cameras; empty: cameras.
+        evaluate: folder for the results of an evaluation beside it; empty: none.
         parameters: by node name, kind, or "" for all nodes: values that win over all files.
     """
 
@@ -59,6 +60,7 @@ class Request:
     frame_prefix: str = ""
     use_sim_time: bool = False
     bag: str = ""
+    evaluate: str = ""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -72,10 +74,11 @@ def plan(request: Request) -> list[NodeSpec]:
         CalibrationError: the calibration cannot be read; without it the views are unknown.
     """
     views = load_rig(calib_of(request)).views
-    specs = [NodeSpec("sync"), NodeSpec("visual"), NodeSpec("pose")]
+    specs = [NodeSpec("sync"), NodeSpec("visual"), NodeSpec("pose"), *_evaluation(request)]
     if request.bag:
         # Loading a model takes seconds of the recording, of which no pose would come.
-        specs.append(NodeSpec("player", overrides={"bag": request.bag, "wait_for": "sync,pose"}))
+        waited = ",".join(spec.name for spec in specs if spec.kind != "visual")
+        specs.append(NodeSpec("player", overrides={"bag": request.bag, "wait_for": waited}))
     else:
         cameras = [NodeSpec("camera", view) for view in views]
         specs = [specs[0], *cameras, *_truth(request, cameras), *specs[1:]]
@@ -148,6 +151,14 @@ def _truth(request: Request, cameras: Sequence[NodeSpec]) -> list[NodeSpec]:
     return [NodeSpec("wearer", overrides=shown[0])]
 
 
+def _evaluation(request: Request) -> list[NodeSpec]:
+    """Return the node that compares poses with the truth, if it is asked for."""
+    if not request.evaluate:
+        return []
+    name = {"recording": Path(request.bag).resolve().name} if request.bag else {}
+    return [NodeSpec("evaluate", overrides={"out": request.evaluate, **name})]
+
+
 def _overrides(request: Request, spec: NodeSpec) -> dict[str, Any]:
     """Return what the command line says about a node, the more specific the stronger."""
     values: dict[str, Any] = {"calib": request.calib} if request.calib else {}
@@ -212,6 +223,12 @@ def _player() -> Callable[..., EgorearNode[Any]]:
     return PlayerNode
 
 
+def _evaluate() -> Callable[..., EgorearNode[Any]]:
+    from egorear_ros.nodes.evaluate import EvaluateNode
+
+    return EvaluateNode
+
+
 # A camera alone must not import torch.
 _MAKERS = {
     "camera": _camera,
@@ -220,4 +237,5 @@ _MAKERS = {
     "visual": _visual,
     "wearer": _wearer,
     "player": _player,
+    "evaluate": _evaluate,
 }

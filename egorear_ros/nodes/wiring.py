@@ -155,6 +155,7 @@ class Wiring:
             frame_prefix=self["frame_prefix"],
             use_sim_time=self.is_true("use_sim_time"),
             bag=self.arguments.get("bag", ""),
+            evaluate=self.arguments.get("evaluate", ""),
             parameters=self._parameters(),
         )
 
@@ -198,6 +199,7 @@ class Wiring:
         command += [f"--{option.replace('_', '-')}={self[option]}" for option in options if self[option]]
         command += ["--use-sim-time"] if request.use_sim_time else []
         command += [f"--bag={request.bag}"] if request.bag else []
+        command += [f"--evaluate={request.evaluate}"] if request.evaluate else []
         for target, parameters in request.parameters.items():
             # JSON is YAML in which a text cannot be taken for a number or for nothing.
             command += [f"--param={target}.{name}:={json.dumps(value)}" for name, value in parameters.items()]
