@@ -1,5 +1,6 @@
 """Optimiser and learning rate of the published training."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class OptimizerConfig:
         decay_everything: whether norms and biases decay too, as in stages 1 and 2.
         drop_epochs: the rate falls to a tenth after each of these many epochs.
         warm_up_steps: optimiser steps until the full rate.
+        epsilon: AdamW's, what keeps its steps finite.
     """
 
     learning_rate: float = LEARNING_RATE
@@ -32,6 +34,7 @@ class OptimizerConfig:
     decay_everything: bool = False
     drop_epochs: tuple[int, ...] = DROP_EPOCHS
     warm_up_steps: int = WARM_UP_STEPS
+    epsilon: float = 1e-8
 
 
 HEATMAP_OPTIMIZER = OptimizerConfig(weight_decay=5e-3, decay_everything=True)
@@ -46,7 +49,7 @@ def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.A
     groups: list[dict[str, object]] = [{"params": decayed, "weight_decay": config.weight_decay}]
     if free:
         groups.append({"params": free, "weight_decay": 0.0})
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, eps=config.epsilon)
 
 
 def split_parameters(named: Iterable[tuple[str, nn.Parameter]]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -72,3 +75,18 @@ def learning_rate(step: int, epoch: int, config: OptimizerConfig | None = None) 
     config = config or OptimizerConfig()
     rate = config.learning_rate * 0.1 ** sum(epoch >= drop for drop in config.drop_epochs)
     return rate * step / config.warm_up_steps if 0 < step < config.warm_up_steps else rate
+
+
+def cosine_rate(step: int, warm_up_steps: int, total_steps: float, full: float) -> float:
+    """Return a rate that rises over the warm-up and falls along half a cosine to zero at the end.
+
+    Args:
+        step: optimiser steps taken before this one.
+        warm_up_steps: steps until the full rate.
+        total_steps: of the whole run; infinite: the rate stays full.
+        full: the highest rate.
+    """
+    if step < warm_up_steps:
+        return full * (step + 1) / warm_up_steps
+    share = (step - warm_up_steps) / max(total_steps - warm_up_steps, 1)
+    return full * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))

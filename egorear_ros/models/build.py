@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from egorear_ros.models.checkpoint import Checkpoint, describe_mismatch
-from egorear_ros.models.egoposeformer import EgoPoseFormer
+from egorear_ros.models.egoposeformer import EgoPoseFormer, RefinedEgoPoseFormer
 from egorear_ros.models.egorear import EgoRear
+from egorear_ros.models.egotap.network import EgoTap
 from egorear_ros.models.header import ARCHITECTURES, CheckpointError, CheckpointHeader
 from egorear_ros.models.heatmap_network import HeatmapNetwork
 from egorear_ros.models.refinement import RefinementNetwork
@@ -31,6 +32,10 @@ def build_network(header: CheckpointHeader, rig: Rig) -> nn.Module:
         return EgoRearSmall(replace(header.size, view_count=len(rig.views)), rig)
     if header.architecture == "egoposeformer":
         return EgoPoseFormer(header.size, rig)
+    if header.architecture == "egoposeformer_refined":
+        return RefinedEgoPoseFormer(header.size, rig, header.legacy_syn_geometry)
+    if header.architecture in ("egotap", "egotap_refined"):
+        return EgoTap(header.size, rig, refine=header.architecture == "egotap_refined")
     if header.architecture == "egorear_refinement":
         return RefinementNetwork(header.size)
     return HeatmapNetwork(header.size)
@@ -63,9 +68,9 @@ def load_network(checkpoint: Checkpoint, rig: Rig) -> nn.Module:
 
 
 def check_architecture(checkpoint: Checkpoint, architecture: str) -> None:
-    """Raise CheckpointError unless a checkpoint is of the wanted architecture, or its small form."""
+    """Raise CheckpointError unless a checkpoint is of the wanted architecture, or its small or refined form."""
     found = checkpoint.header.architecture
-    if found.removesuffix("_small") != architecture:
+    if found.removesuffix("_small").removesuffix("_refined") != architecture:
         raise CheckpointError(
             f"{checkpoint.path}: holds weights of {found}, {ARCHITECTURES[found]}; expected {architecture}, "
             f"{ARCHITECTURES[architecture]}. Choose another file or another estimator.method."

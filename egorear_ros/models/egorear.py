@@ -15,11 +15,11 @@ Source: Akada et al., "Bring Your Rear Cameras for Egocentric 3D Human Pose Esti
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from egorear_ros.models.inputs import check_inputs
 from egorear_ros.models.lifter import Lift, Lifter
-from egorear_ros.models.refinement import Refinement, RefinementNetwork
+from egorear_ros.models.plug_in import RefinedEstimator
+from egorear_ros.models.refinement import Refinement
 from egorear_ros.models.size import ModelSize
 from egorear_ros.structures import Rig
 
@@ -31,7 +31,7 @@ class EgoRearOutput(NamedTuple):
     lift: Lift
 
 
-class EgoRear(nn.Module):
+class EgoRear(RefinedEstimator):
     """The whole network. Its state dictionary has the published names."""
 
     def __init__(self, size: ModelSize, rig: Rig, legacy_syn_geometry: bool = False) -> None:
@@ -42,9 +42,7 @@ class EgoRear(nn.Module):
             rig: lenses and extrinsics of its views, in the model's order.
             legacy_syn_geometry: only for the published Ego4View-Syn weights, see `AnchorProjection`.
         """
-        super().__init__()
-        self.size = size
-        self.heatmap_estimator = RefinementNetwork(size)
+        super().__init__(size)
         self.pose3d_estimator = Lifter(size, rig, legacy_syn_geometry)
 
     def forward(
@@ -66,10 +64,6 @@ class EgoRear(nn.Module):
             view_mask: (B, V) bool; a view where it is False has no influence. None: all are there.
             refined_heatmaps: whether to compute the refined heatmaps, which the pose does not need.
         """
-        check_inputs(self.size, images, T_camera_device, view_mask)
-        encoded = self.heatmap_estimator.encode(images, view_mask)
-        refinement = self.heatmap_estimator.refine(
-            encoded.detach(), view_mask, refined_heatmaps=refined_heatmaps, isolate_heatmaps=True
-        )
-        lift = self.pose3d_estimator(refinement.features, encoded.features, T_camera_device, view_mask)
+        refinement, seen = self.see(images, T_camera_device, view_mask, refined_heatmaps=refined_heatmaps)
+        lift = self.pose3d_estimator(seen.refined_features, seen.features, T_camera_device, view_mask)
         return EgoRearOutput(refinement, lift)

@@ -14,6 +14,9 @@ ARCHITECTURES = {
     "egorear_heatmap": "single-image heatmaps (stage 1)",
     "egorear_small": "small pose network",
     "egoposeformer": "EgoPoseFormer pose network",
+    "egoposeformer_refined": "EgoPoseFormer on refined features",
+    "egotap": "EgoTAP pose network",
+    "egotap_refined": "EgoTAP on refined heatmaps",
 }
 
 

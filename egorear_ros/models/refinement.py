@@ -16,6 +16,9 @@ from egorear_ros.models.refiner import RefinedView, Refiner
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.views import mask_views, refiner_names, view_groups
 
+REFINER = "heatmap_refiner_"
+"""What the names of refiners begin with in the state dictionary."""
+
 
 class Refinement(NamedTuple):
     """What stage 2 says about B frame sets of V views.
@@ -24,8 +27,8 @@ class Refinement(NamedTuple):
         heatmaps: (B, V, J_heatmap, H, W) first heatmaps, each view on its own.
         peaks: their peaks; `valid` only where a peak is high enough to be trusted.
         features: (B, V, C, H, W) refined feature maps.
-        refined_heatmaps: (B, V, J_heatmap, H, W); None unless asked for.
-        views: V details, see `RefinedView`.
+        refined_heatmaps: (B, V, J_heatmap, H, W); None unless asked for and refined at all.
+        views: V details, see `RefinedView`; empty where nothing refines.
     """
 
     heatmaps: Tensor
@@ -38,15 +41,21 @@ class Refinement(NamedTuple):
 class RefinementNetwork(nn.Module):
     """Encoders, first heatmap heads and refiners of a whole rig."""
 
-    def __init__(self, size: ModelSize) -> None:
-        """Build the network for `size.view_count` views."""
+    def __init__(self, size: ModelSize, *, refine: bool = True) -> None:
+        """Build the network for `size.view_count` views.
+
+        Args:
+            size: sizes.
+            refine: whether there are refiners; without, every view stays on its own, and the refined
+                features are the encoder's.
+        """
         super().__init__()
         self.size = size
         self.groups = view_groups(size.view_count)
         for group in self.groups:
             self.add_module(f"heatmap_estimator_{group}", HeatmapNetwork(size))
             self.add_module(f"conv_heatmap_layers_{group}", _first_heatmap_head(size))
-        self.refiner_names = tuple(f"heatmap_refiner_{name}" for name in refiner_names(size.view_count))
+        self.refiner_names = tuple(f"{REFINER}{name}" for name in refiner_names(size.view_count)) if refine else ()
         for name in self.refiner_names:
             self.add_module(name, Refiner(size))
 
@@ -87,6 +96,8 @@ class RefinementNetwork(nn.Module):
         heatmaps = mask_views(self.first_heatmaps(encoded.features), view_mask)
         seen = heatmaps.detach() if isolate_heatmaps else heatmaps
         peaks = find_peaks(seen.detach())  # none is trusted in a masked view, whose heatmaps are zero
+        if not self.refiner_names:
+            return Refinement(heatmaps, peaks, encoded.features, None, ())
         views = tuple(refiner(view, encoded, seen, peaks.uv, peaks.valid) for view, refiner in enumerate(self.refiners))
         features = mask_views(torch.stack([view.features for view in views], dim=1), view_mask)
         refined = None

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.heatmap import find_peaks
 from egorear_ros.models.egorear import EgoRearOutput
+from egorear_ros.models.egotap.network import EgoTapOutput
 from egorear_ros.models.fast.network import FastEgoRear
 from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.lifter import Lift
@@ -108,7 +109,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def as_prediction(output: EgoRearOutput | SmallOutput | Lift) -> Prediction:
+def as_prediction(output: EgoRearOutput | EgoTapOutput | SmallOutput | Lift) -> Prediction:
     """Return what a network says, as arrays on the CPU."""
     if isinstance(output, Lift):
         return Prediction(_array(output.joints_cm))

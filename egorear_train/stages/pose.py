@@ -8,8 +8,9 @@ from typing import Any, Literal
 from torch import Tensor
 
 from egorear_ros.models.build import EGO4VIEW_VIEWS
-from egorear_ros.models.egoposeformer import EgoPoseFormer
+from egorear_ros.models.egoposeformer import EgoPoseFormer, RefinedEgoPoseFormer
 from egorear_ros.models.egorear import EgoRear, EgoRearOutput
+from egorear_ros.models.egotap.lifter import EgoTapLift
 from egorear_ros.models.header import CheckpointHeader
 from egorear_ros.models.lifter import Lift
 from egorear_ros.models.size import ModelSize
@@ -67,7 +68,7 @@ class PoseStage(Stage):
         self.heatmap_loss = heatmap_mse if heatmap_loss == "mse" else heatmap_row_norm
         self.train_base_path = train_base_path
         self.legacy_syn_geometry = legacy_syn_geometry
-        network = EgoRear(self.size, self.rig, legacy_syn_geometry)
+        network = self.build()
         for refiner in network.heatmap_estimator.refiners:
             refiner.train_base_path = train_base_path
         if not weights:
@@ -76,6 +77,10 @@ class PoseStage(Stage):
             found = read_weights(refinement, "egorear_refinement", self.size, self.rig.views, "model.refinement")
             load_strictly(network.heatmap_estimator, dict(found.state_dict), found.path, "stage 3's heatmap network")
         self.finish_network(network, weights, compile_network)
+
+    def build(self) -> EgoRear | RefinedEgoPoseFormer:
+        """Return the network, untrained."""
+        return EgoRear(self.size, self.rig, self.legacy_syn_geometry)
 
     def untrained(self) -> list[str]:
         """Return what no loss reaches."""
@@ -116,6 +121,16 @@ class PoseStage(Stage):
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Return names and joints, m."""
         return prediction(self.run(batch).lift, batch)
+
+
+class RefinedEgoPoseFormerStage(PoseStage):
+    """Trains EgoPoseFormer with refinement plugged in, as stage 3 trains `EgoRear`."""
+
+    architecture = "egoposeformer_refined"
+
+    def build(self) -> RefinedEgoPoseFormer:
+        """Return the network, untrained."""
+        return RefinedEgoPoseFormer(self.size, self.rig, self.legacy_syn_geometry)
 
 
 class EgoPoseFormerStage(Stage):
@@ -192,6 +207,6 @@ def proposal_metrics(lift: Lift, batch: Batch) -> dict[str, float]:
     return {"proposal_mpjpe_mm": 10.0 * float(distance)}
 
 
-def prediction(lift: Lift, batch: Batch) -> dict[str, Any]:
+def prediction(lift: Lift | EgoTapLift, batch: Batch) -> dict[str, Any]:
     """Return the names of a batch's frames and their (B, 16, 3) joints, device frame, m."""
     return {"meta": batch["meta"], "joints_device": lift.joints_cm.float().cpu() / CM_PER_M}

@@ -1,12 +1,12 @@
 """The inference form of any pose network."""
 
 from copy import deepcopy
-from typing import cast
 
 from torch import nn
 
-from egorear_ros.models.egoposeformer import EgoPoseFormer
+from egorear_ros.models.egoposeformer import EgoPoseFormer, RefinedEgoPoseFormer
 from egorear_ros.models.egorear import EgoRear
+from egorear_ros.models.egotap.network import EgoTap
 from egorear_ros.models.encoder import Encoder
 from egorear_ros.models.fast.encoder import FastEncoder
 from egorear_ros.models.fast.network import FastEgoRear
@@ -19,22 +19,23 @@ def optimize(network: nn.Module) -> nn.Module:
     """Return a network that gives the same joints faster; the one given stays as it is.
 
     Args:
-        network: `EgoRear`, `EgoRearSmall` or `EgoPoseFormer`, trained. Later changes of its weights
-            do not reach the result.
+        network: `EgoRear`, `EgoRearSmall`, `EgoPoseFormer` or `EgoTap`, trained, in any form. Later
+            changes of its weights do not reach the result.
 
     Raises:
         TypeError: another network, for example of stage 1 or 2, which estimates no poses.
     """
     if isinstance(network, EgoRear):
         return FastEgoRear(network)
-    if not isinstance(network, EgoRearSmall | EgoPoseFormer):
+    if not isinstance(network, EgoRearSmall | EgoPoseFormer | RefinedEgoPoseFormer | EgoTap):
         raise TypeError(
-            f"{type(network).__name__} estimates no poses; expected EgoRear, EgoRearSmall or EgoPoseFormer."
+            f"{type(network).__name__} estimates no poses; expected EgoRear, EgoRearSmall, EgoPoseFormer or EgoTap."
         )
     fast = deepcopy(network).eval().requires_grad_(False)
-    encoder = cast(nn.Module, fast.encoder)
-    if isinstance(encoder, SmallEncoder):
-        fast.encoder = FastSmallEncoder(encoder)  # type: ignore[assignment]
-    elif isinstance(encoder, Encoder):
-        fast.encoder = FastEncoder(encoder)  # type: ignore[assignment]
+    for module in list(fast.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, SmallEncoder):
+                setattr(module, name, FastSmallEncoder(child))
+            elif isinstance(child, Encoder):
+                setattr(module, name, FastEncoder(child))
     return fast
