@@ -82,6 +82,11 @@ class NodeConfig(RigConfig):
     publish_static_tf: bool = setting(
         False, "Send the rig's fixed frames on /tf_static (rig_link, device, optical frames): one node per rig, `sync`."
     )
+    trace_file: str = setting(
+        "",
+        "Record when every stage begins and ends, and write this file when the node stops; {node} stands for its name. "
+        "Empty: only when the service ~/trace asks (see docs/tracing.md).",
+    )
 
 
 @dataclass
@@ -186,8 +191,9 @@ class EstimatorConfig:
 
     method: str = setting(
         "egorear",
-        "egorear: EgoRear; egoposeformer: the baseline without refinement; null: no pose, to measure transport.",
-        choices=("egorear", "egoposeformer", "null"),
+        "egorear: EgoRear; egoposeformer, egotap: the baselines, plain or with refinement, as the checkpoint says; "
+        "null: no pose, to measure transport.",
+        choices=("egorear", "egoposeformer", "egotap", "null"),
     )
     checkpoint: str = setting("", "Weights: our .safetensors or an official Lightning .ckpt.")
     allow_untrained: bool = setting(
@@ -201,6 +207,12 @@ class EstimatorConfig:
         "Sets with missing views: auto: use them if the weights were trained for it; always; never (skip and count).",
         choices=("auto", "always", "never"),
     )
+    jpeg_decoding: str = setting(
+        "auto",
+        "JPEGs much larger than the model's input: exact: decoded at full size, as in training; reduced: at a half, "
+        "a quarter or an eighth, which costs a third; auto: reduced for the small model, exact for published weights.",
+        choices=("auto", "exact", "reduced"),
+    )
     delay_s: float = setting(0.0, "null only: time that an estimate takes.", minimum=0.0, maximum=10.0)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
 
@@ -211,18 +223,33 @@ class RuntimeConfig:
 
     name: str = setting(
         "pytorch",
-        "Execution engine. pytorch: inference form of the model; onnxruntime, openvino: the same in these libraries, "
-        "on the CPU; pytorch_plain: the module as it was trained; auto: the fastest of those "
-        "installed that agrees with pytorch (see docs/runtimes.md).",
-        choices=("auto", "pytorch", "pytorch_plain", "onnxruntime", "openvino"),
+        "Execution engine. pytorch: inference form of the model; pytorch_compiled: the same compiled, with CUDA graphs "
+        "on a GPU; onnxruntime, openvino (CPU), tensorrt (GPU): the same in these libraries; pytorch_plain: the module "
+        "as it was trained; auto: the fastest of those installed that agrees with pytorch (see docs/runtimes.md).",
+        choices=("auto", "pytorch", "pytorch_compiled", "pytorch_plain", "onnxruntime", "openvino", "tensorrt"),
     )
     precision: str = setting(
         "fp32",
-        "Arithmetic of the image encoder (openvino: of everything). bf16 and fp16 (GPUs only) are faster where the "
-        "processor has them, and less exact; never chosen by auto.",
-        choices=("fp32", "bf16", "fp16"),
+        "Arithmetic of the convolutions. bf16, fp16 (GPUs only) and int8 (from a file, see runtime.model) are faster "
+        "where the processor has them, and less exact; never chosen by auto.",
+        choices=("fp32", "bf16", "fp16", "int8"),
     )
     device: str = setting("auto", "auto: cuda if there is one, else cpu; or cpu, cuda, cuda:1, ...")
+    provider: str = setting(
+        "auto",
+        "What onnxruntime computes with; auto: cuda where the device is a GPU, else cpu.",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+    )
+    model: str = setting(
+        "",
+        "ONNX file of these weights and this rig that `egorear export` wrote, for onnxruntime, openvino and tensorrt; "
+        "empty: they make one at the first start. int8 needs one.",
+    )
+    fallback: bool = setting(
+        True,
+        "Go on with the next engine, at last PyTorch on the CPU, when one fails while it works (GPU lost or out of "
+        "memory); announced in log and diagnostics.",
+    )
     threads: int = setting(0, "CPU threads of the model; 0: all cores.", minimum=0, maximum=1024)
 
 

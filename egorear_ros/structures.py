@@ -140,11 +140,13 @@ class FrameSet:
         stamp_ns: stamp of the reference frame, ns.
         views: all V views of the rig, in order.
         frames: by view; a view without a frame is absent.
+        waited_ns: from the arrival of its first frame at the synchronizer to its release, ns.
     """
 
     stamp_ns: int
     views: tuple[str, ...]
     frames: Mapping[str, Frame]
+    waited_ns: int = 0
 
     @property
     def mask(self) -> tuple[bool, ...]:

@@ -305,7 +305,7 @@ class Synchronizer:
 
     def _send(self, group: Group, now_ns: int) -> FrameSet:
         frames = {self.views[index]: entry.frame for index, entry in sorted(group.members.items())}
-        frame_set = FrameSet(group.stamp_ns, self.views, frames)
+        frame_set = FrameSet(group.stamp_ns, self.views, frames, now_ns - group.first_arrival_ns)
         self._complete_sets += len(frames) == len(self.views)
         self._partial_sets += len(frames) < len(self.views)
         self._rate.add(now_ns)

@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+FIRST_POSE_S = 120.0
+"""How long the first pose may take."""
+
 
 @dataclass
 class Observation:
@@ -23,12 +26,24 @@ class Observation:
         arrivals_ns: when each pose arrived, ns on the ROS clock.
         stamps_ns: its capture stamp, ns.
         latencies_s: capture to publication, as the pose node states it.
+        tf_latencies_s: capture to the arrival of the joints' TF frames at this subscriber.
+        first_pose_s: when the first pose came, monotonic s.
+        duration_s: how long was watched after the warm-up.
+        processor_s: processor time that the graph's processes took meanwhile.
+        peak_mb: most memory that each of its processes has held so far, MB.
+        stages_ms: (median, 95th percentile, maximum) by node and stage, from diagnostics.
         first, last: the first and the newest SyncStatus message.
     """
 
     arrivals_ns: list[int] = field(default_factory=list)
     stamps_ns: list[int] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
+    tf_latencies_s: list[float] = field(default_factory=list)
+    first_pose_s: float = float("nan")
+    duration_s: float = 0.0
+    processor_s: float = 0.0
+    peak_mb: list[float] = field(default_factory=list)
+    stages_ms: dict[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     first: Any = None
     last: Any = None
 
@@ -70,12 +85,15 @@ def observe(graph: subprocess.Popen[bytes], warm_up_s: float, duration_s: float)
     """Subscribe to `body_pose` and `sync_status` and return what came after the warm-up.
 
     Raises:
-        RuntimeError: the graph ended, or no pose came within 60 s.
+        RuntimeError: the graph ended, or no pose came in time.
     """
     import rclpy
+    from diagnostic_msgs.msg import DiagnosticArray
     from rclpy.executors import SingleThreadedExecutor
+    from tf2_msgs.msg import TFMessage
 
-    from egorear_ros.bridge.qos import results_qos
+    from egorear_ros.benchmarks.processes import peak_mb, processor_s
+    from egorear_ros.bridge.qos import results_qos, tf_qos
     from egorear_ros.bridge.stamps import ns_from_time
     from egorear_ros.msg import BodyPose, SyncStatus
 
@@ -95,21 +113,44 @@ def observe(graph: subprocess.Popen[bytes], warm_up_s: float, duration_s: float)
         seen.first = seen.first or msg
         seen.last = msg
 
+    def on_transforms(msg: Any) -> None:
+        stamp_ns = ns_from_time(msg.transforms[0].header.stamp)
+        seen.tf_latencies_s.append((node.get_clock().now().nanoseconds - stamp_ns) * 1e-9)
+
+    def on_diagnostics(msg: Any) -> None:
+        for status in msg.status:
+            _note_stages(seen, status.name, {value.key: value.value for value in status.values})
+
+    node.create_subscription(TFMessage, "/tf", on_transforms, tf_qos())
+    node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, results_qos())
     node.create_subscription(BodyPose, "body_pose", on_pose, results_qos())
     node.create_subscription(SyncStatus, "sync_status", on_status, results_qos())
     try:
-        _spin_until(executor, 60.0, lambda: bool(seen.stamps_ns) or graph.poll() is not None)
+        _spin_until(executor, FIRST_POSE_S, lambda: bool(seen.stamps_ns) or graph.poll() is not None)
         if graph.poll() is not None:
             raise RuntimeError(f"the graph ended with status {graph.returncode}.")
         if not seen.stamps_ns:
-            raise RuntimeError("no message on body_pose within 60 s.")
+            raise RuntimeError(f"no message on body_pose within {FIRST_POSE_S:g} s.")
+        first_pose_s = time.monotonic()
         _spin_until(executor, warm_up_s, lambda: False)
-        seen = Observation()
+        seen = Observation(first_pose_s=first_pose_s)
+        begin_s, used_s = time.monotonic(), processor_s(graph.pid)
         _spin_until(executor, duration_s, lambda: False)
+        seen.duration_s = time.monotonic() - begin_s
+        seen.processor_s, seen.peak_mb = processor_s(graph.pid) - used_s, peak_mb(graph.pid)
         return seen
     finally:
         node.destroy_node()
         rclpy.shutdown(context=context)
+
+
+def _note_stages(seen: Observation, name: str, values: dict[str, str]) -> None:
+    """Keep the newest percentiles of every stage that a line of diagnostics names."""
+    node, _, part = name.partition(": ")
+    if part in ("stream", "latency"):
+        for stage in (key.removesuffix(" p95 s") for key in values if key.endswith(" p95 s")):
+            numbers = tuple(1e3 * float(values[f"{stage} {percentile} s"]) for percentile in ("p50", "p95", "max"))
+            seen.stages_ms[node.rpartition("/")[2], stage] = numbers
 
 
 def _spin_until(executor: Any, timeout_s: float, done: Any) -> None:

@@ -23,6 +23,7 @@ from egorear_ros.bridge.params import declare_params
 from egorear_ros.bridge.qos import latched_qos, overridable, results_qos
 from egorear_ros.bridge.qos_watch import QosWatch
 from egorear_ros.bridge.tf import static_tree
+from egorear_ros.bridge.trace_control import TraceControl
 from egorear_ros.config import ConfigError, NodeConfig
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.structures import Rig
@@ -100,6 +101,7 @@ class EgorearNode(LifecycleNode, Generic[C]):
             self.create_service(SetBool, "~/enable", self._on_enable),
             self.create_service(Trigger, "~/reset", self._on_reset),
         )
+        self._trace = TraceControl(self, self.config.trace_file)
         backward = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
         self._jump_handle = self.get_clock().create_jump_callback(backward, post_callback=self._on_jump)
         self._autostarting = self._ending = False
@@ -169,9 +171,7 @@ class EgorearNode(LifecycleNode, Generic[C]):
         self._entities.append(lambda: self.destroy_publisher(publisher))
         return publisher
 
-    def make_subscription(
-        self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile
-    ) -> Subscription:
+    def make_subscription(self, kind: type, topic: str, callback: Callable[..., None], qos: QoSProfile) -> Subscription:
         """Create a subscription that users may override the QoS of; it lives until cleanup."""
         events = self._qos_watch.subscription_events(self.resolve_topic_name(topic), qos)
         subscription = self.create_subscription(
@@ -261,6 +261,7 @@ class EgorearNode(LifecycleNode, Generic[C]):
         self._failure = text
 
     def _configure(self) -> None:
+        self._trace.begin()
         self.rig = load_rig(self.config.calib)
         if self.config.publish_static_tf:
             self.make_publisher(TFMessage, "/tf_static", latched_qos()).publish(
@@ -277,6 +278,7 @@ class EgorearNode(LifecycleNode, Generic[C]):
 
     def _release(self) -> None:
         state, self._state = self._state, "unconfigured"
+        self._trace.end()
         try:
             if state == "active":
                 self.deactivate()

@@ -22,7 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|pipeline|startup|model|wearer|synth|bag|eval|data",
+        metavar="transport|lag|jpeg|pipeline|startup|model|wearer|synth|bag|eval|data",
         help="which benchmarks; all of them by default",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
@@ -117,6 +117,12 @@ def _pipeline(args: argparse.Namespace) -> list[Row]:
     return measure_pipeline(args.out, args.calib, args.duration)
 
 
+def _jpeg(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.jpeg import measure_jpeg
+
+    return measure_jpeg(args.out / "jpeg", args.calib)
+
+
 def _startup(args: argparse.Namespace) -> list[Row]:
     from egorear_ros.benchmarks.startup import measure_startup
 
@@ -164,7 +170,8 @@ def _data(args: argparse.Namespace) -> list[Row]:
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "transport": ("four 872x872 JPEG streams at 30 Hz, no estimator", _transport),
     "lag": ("a model slower than the stream", _lag),
-    "pipeline": ("the small model behind four 872x872 JPEG streams", _pipeline),
+    "jpeg": ("JPEGs decoded at reduced scale, for the small model", _jpeg),
+    "pipeline": ("the small model behind four 872x872 JPEG streams at 30 Hz", _pipeline),
     "startup": ("from launch to the first pose, and memory", _startup),
     "model": ("one frameset of the four-view model", _model),
     "wearer": ("the synthetic wearer, four views", _wearer),

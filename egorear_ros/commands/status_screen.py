@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Mapping
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
@@ -12,7 +13,17 @@ from egorear_ros.live_status import ERROR, OK, WARN, Report, Snapshot, judge
 from egorear_ros.structures import TrackingState
 
 STYLES = {OK: "green", WARN: "yellow", ERROR: "bold red"}
-STAGES = ("capture to callback", "wait", "decode", "preprocess", "infer", "postprocess", "publish")
+STAGES = (
+    ("sync", "transport"),
+    ("sync", "sync"),
+    ("pose", "wait"),
+    ("pose", "decode"),
+    ("pose", "preprocess"),
+    ("pose", "infer"),
+    ("pose", "postprocess"),
+    ("pose", "publish"),
+)
+"""Node and stage, in the order in which a set passes them after capture."""
 SHOWN_WARNINGS = 3
 COMFORTABLE_HEIGHT = 32
 """In terminals with fewer lines everything moves together."""
@@ -110,12 +121,25 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def stages_text(snapshot: Snapshot) -> str:
-    """Return the median of every stage; empty while unknown."""
-    latency = snapshot.report("pose", "latency")
-    if latency is None:
-        return ""
-    medians = {stage: latency.values.get(f"{stage} p50 s") for stage in STAGES}
-    return ", ".join(f"{stage} {milliseconds(float(value))}" for stage, value in medians.items() if value)
+    """Return median, 95th percentile and maximum of every stage, ms; empty while unknown."""
+    parts = [_stage_text("capture", _slowest_camera(snapshot))]
+    for node, stage in STAGES:
+        latency = snapshot.report(node, "latency")
+        parts.append(_stage_text(stage, latency.values if latency else {}))
+    known = [part for part in parts if part]
+    return f"{', '.join(known)} (p50/p95/max, ms)" if known else ""
+
+
+def _stage_text(stage: str, values: Mapping[str, str]) -> str:
+    numbers = [values.get(f"{stage} {percentile} s") for percentile in ("p50", "p95", "max")]
+    found = [f"{float(number) * 1e3:.1f}" for number in numbers if number]
+    return f"{stage} {'/'.join(found)}" if found else ""
+
+
+def _slowest_camera(snapshot: Snapshot) -> Mapping[str, str]:
+    """Return the numbers of the camera whose images come latest."""
+    streams = [report.values for report in snapshot.reports if report.part == "stream"]
+    return max(streams, key=lambda values: float(values.get("capture p95 s", 0.0)), default={})
 
 
 def warning_lines(snapshot: Snapshot) -> list[tuple[int, str]]:

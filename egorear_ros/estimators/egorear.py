@@ -3,23 +3,25 @@
 The EgoPoseFormer baseline shares every step but the network.
 """
 
+import io
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from egorear_ros.estimators.base import EstimateError, Prepared
 from egorear_ros.estimators.confidence import joint_confidences
-from egorear_ros.estimators.preprocess import decode_frame, normalise, resize
+from egorear_ros.estimators.preprocessor import MakeBuffer, NetworkInput, Preprocessor
 from egorear_ros.runtimes.base import Prediction, Runtime
-from egorear_ros.structures import BodyPose, Frame, FrameSet, Rig, TrackingState
+from egorear_ros.structures import BodyPose, Frame, FrameSet, Lens, Rig, TrackingState
+from egorear_ros.tracing import TRACE
 
 LOG = logging.getLogger(__name__)
 M_PER_CM = 0.01
+WARM_UP_RUNS = 2
 
 
 class EgoRearEstimator:
@@ -34,6 +36,8 @@ class EgoRearEstimator:
         *,
         trained: bool = True,
         accept_missing_views: bool = False,
+        reduced_jpegs: bool = False,
+        make_buffer: MakeBuffer | None = None,
     ) -> None:
         """Put a method together.
 
@@ -44,6 +48,8 @@ class EgoRearEstimator:
             model_id: written into every pose.
             trained: False for random weights; poses are then marked UNTRAINED.
             accept_missing_views: whether to estimate from the views there are, masking the others.
+            reduced_jpegs: whether JPEGs are decoded at reduced scale, see `preprocess.decode`.
+            make_buffer: memory for network input; None: ordinary memory.
         """
         self.model_id = model_id
         self.views = rig.views
@@ -51,15 +57,17 @@ class EgoRearEstimator:
         self.last_timings_s: dict[str, float] = {}
         self._runtime = runtime
         self._rig = rig
-        self._image_size = image_size
         self._accept_missing_views = accept_missing_views
-        self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
+        self._preprocess = Preprocessor(rig, image_size, reduced=reduced_jpegs, make_buffer=make_buffer)
         self._sizes_said: set[tuple[str, int, int]] = set()
 
     def warm_up(self) -> None:
-        """Run the network once on black images."""
-        blank = np.zeros((len(self.views), self._image_size, self._image_size, 3), dtype=np.uint8)
-        self._runtime.run(normalise(blank)[None])
+        """Decode black images and run the network on them, so that all threads and memory are there."""
+        black = {camera.view: Frame(camera.view, 0, "jpeg", _black_jpeg(camera.lens)) for camera in self._rig.cameras}
+        for _ in range(WARM_UP_RUNS):
+            inputs = self._preprocess(black)
+            self._runtime.run(inputs.images, None, inputs.view_mask)
+            self._preprocess.release(inputs)
 
     def estimate(self, frames: FrameSet) -> BodyPose:
         """Return the pose that a frame set shows; see `Estimator.estimate`."""
@@ -68,22 +76,18 @@ class EgoRearEstimator:
     def prepare(self, frames: FrameSet) -> Prepared:
         """Decode and resize; see `Estimator.prepare`."""
         used = self._usable_frames(frames)
-        timings: dict[str, float] = {}
-        with _timed(timings, "decode"):
-            images = list(self._pool.map(lambda frame: decode_frame(frame, self._rig[frame.view].lens), used.values()))
-        self._mention_sizes(dict(zip(used, (image.size for image in images), strict=True)))
-        with _timed(timings, "preprocess"):
-            small = list(self._pool.map(lambda image: resize(image, self._image_size), images))
-            inputs = self._batch(dict(zip(used, small, strict=True)))
+        inputs = self._preprocess(used)
+        self._mention_sizes(inputs.sizes)
         stamps_ns = {view: frame.stamp_ns for view, frame in used.items()}
-        return Prepared(frames.stamp_ns, stamps_ns, inputs, timings)
+        return Prepared(frames.stamp_ns, stamps_ns, inputs, inputs.timings_s)
 
     def infer(self, prepared: Prepared) -> BodyPose:
         """Run the network; see `Estimator.infer`."""
         timings = dict(prepared.timings_s)
-        inputs, view_mask = prepared.inputs
-        with _timed(timings, "infer"):
-            prediction = self._runtime.run(inputs, None, view_mask)
+        inputs: NetworkInput = prepared.inputs
+        with _timed(timings, "infer"), TRACE.span("infer", prepared.stamp_ns):
+            prediction = self._runtime.run(inputs.images, None, inputs.view_mask)
+        self._preprocess.release(inputs)
         with _timed(timings, "postprocess"):
             pose = self._pose(prepared, prediction)
         self.last_timings_s = timings
@@ -115,14 +119,6 @@ class EgoRearEstimator:
                     f"{size[0]}x{size[1]} px, whose shape is the same. If the camera crops, recalibrate this view."
                 )
 
-    def _batch(self, small: Mapping[str, NDArray[np.uint8]]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-        """Return (1, V, 3, H, W) network input and its (1, V) mask; no mask if every view is there."""
-        if len(small) == len(self.views):
-            return normalise(np.stack([small[view] for view in self.views]))[None], None
-        black = np.zeros((self._image_size, self._image_size, 3), dtype=np.uint8)
-        pixels = np.stack([small.get(view, black) for view in self.views])
-        return normalise(pixels)[None], np.array([[view in small for view in self.views]])
-
     def _pose(self, prepared: Prepared, prediction: Prediction) -> BodyPose:
         used = prepared.view_stamps_ns
         joints_device = M_PER_CM * prediction.joints_cm[0].astype(np.float64)
@@ -144,6 +140,12 @@ class EgoRearEstimator:
         if not self.trained:
             return TrackingState.UNTRAINED
         return TrackingState.OK if used_views == len(self.views) else TrackingState.PARTIAL_VIEWS
+
+
+def _black_jpeg(lens: Lens) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (lens.width, lens.height)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 @contextmanager

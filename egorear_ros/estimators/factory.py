@@ -6,10 +6,13 @@ from egorear_ros.config import EstimatorConfig, RuntimeConfig
 from egorear_ros.estimators.base import Estimator, EstimatorSetupError
 from egorear_ros.estimators.egorear import EgoRearEstimator
 from egorear_ros.estimators.null import NullEstimator
+from egorear_ros.estimators.preprocessor import MakeBuffer, pinned
 from egorear_ros.estimators.smoothing import SmoothedEstimator
 from egorear_ros.structures import Rig
 
 LOG = logging.getLogger(__name__)
+REDUCED_JPEGS = ("egorear_small",)
+"""Architectures whose accuracy was measured with JPEGs decoded at reduced scale; see docs/preprocessing.md."""
 
 
 def make_estimator(estimator: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
@@ -53,7 +56,15 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
     accept = config.missing_views == "always" or (
         config.missing_views == "auto" and checkpoint.header.trained_with_missing_views
     )
-    return EgoRearEstimator(engine, rig, size, checkpoint.model_id, accept_missing_views=accept)
+    return EgoRearEstimator(
+        engine,
+        rig,
+        size,
+        checkpoint.model_id,
+        accept_missing_views=accept,
+        reduced_jpegs=_reduced_jpegs(config, checkpoint.header.architecture),
+        make_buffer=_buffers(runtime),
+    )
 
 
 def _untrained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
@@ -72,4 +83,20 @@ def _untrained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Est
         model_id,
         trained=False,
         accept_missing_views=config.missing_views == "always",
+        reduced_jpegs=_reduced_jpegs(config, config.method),
+        make_buffer=_buffers(runtime),
     )
+
+
+def _reduced_jpegs(config: EstimatorConfig, architecture: str) -> bool:
+    """Published weights see images exactly as in their training; the small network hardly sees the difference."""
+    if config.jpeg_decoding == "auto":
+        return architecture in REDUCED_JPEGS
+    return config.jpeg_decoding == "reduced"
+
+
+def _buffers(runtime: RuntimeConfig) -> MakeBuffer | None:
+    """Return what allocates network input: page-locked memory where a GPU fetches it."""
+    from egorear_ros.runtimes.pytorch import choose_device
+
+    return pinned if choose_device(runtime.device).type == "cuda" else None

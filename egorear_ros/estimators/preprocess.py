@@ -1,10 +1,12 @@
-"""From a camera's image to a network's input, exactly as in training.
+"""From a camera's image to a network's input.
 
-Full-size RGB, resized by Pillow's antialiased bicubic (OpenCV's kernel differs), normalised by the
-ImageNet statistics that the backbone was trained with.
+Exactly as in training: full-size RGB, resized by Pillow's antialiased bicubic (OpenCV's kernel
+differs), normalised by the ImageNet statistics that the backbone was trained with. Faster, and
+nearly the same: a JPEG decoded at a half, a quarter or an eighth of its size, then the rest.
 """
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +21,47 @@ _FORMATS = {"jpeg": "JPEG", "png": "PNG"}
 _PIXEL_SHAPES = {"rgb8": (3,), "bgr8": (3,), "mono8": ()}
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded frame.
+
+    Attributes:
+        image: RGB; smaller than the camera's if a JPEG was decoded at reduced scale.
+        size: (width, height) of the camera's image, px.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+
+
 def decode_frame(frame: Frame, lens: Lens) -> Image.Image:
     """Return a frame as an RGB image of the calibrated aspect ratio.
 
     Raises:
         EstimateError: the image is damaged, of an unknown encoding, or does not fit the lens.
     """
+    return decode(frame, lens).image
+
+
+def decode(frame: Frame, lens: Lens, least_px: int = 0) -> Decoded:
+    """Decode a frame, a JPEG at the smallest scale whose width and height are still `least_px`.
+
+    The scales are those that the inverse cosine transform gives at less than full cost: 1/2, 1/4
+    and 1/8 (libjpeg-turbo). No lock of Python's is held meanwhile, so views decode in parallel.
+
+    Args:
+        frame: as the camera sent it.
+        lens: the camera's.
+        least_px: 0: full size. Other encodings than JPEG are always decoded at full size.
+
+    Raises:
+        EstimateError: the image is damaged, of an unknown encoding, or does not fit the lens.
+    """
     if isinstance(frame.data, bytes):
-        return _decode(frame, frame.data, lens)
+        return _decode(frame, frame.data, lens, least_px)
     image = _from_array(frame, frame.data)
     _check_size(frame, image.size, lens)
-    return image
+    return Decoded(image, image.size)
 
 
 def resize(image: Image.Image, image_size: int) -> NDArray[np.uint8]:
@@ -43,13 +75,32 @@ def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
 
 
-def _decode(frame: Frame, data: bytes, lens: Lens) -> Image.Image:
+def normalise_into(pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+    """Do what `normalise` does with one image, to the bit, without memory of its own.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        out: (3, H, W), overwritten.
+    """
+    for channel, values in enumerate(_NORMALISED):
+        # Every index is in the table; "raise", the default, would make a copy of the output.
+        np.take(values, pixels[..., channel], out=out[channel], mode="clip")
+
+
+# (3, 256): what `normalise` makes of every byte.
+_NORMALISED = normalise(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, axis=-1))[:, :, 0].copy()
+
+
+def _decode(frame: Frame, data: bytes, lens: Lens, least_px: int) -> Decoded:
     if frame.encoding not in _FORMATS:
         raise EstimateError(f"{frame.view}: {len(data)} bytes of encoding {frame.encoding!r}; expected jpeg or png.")
     try:
         image = Image.open(io.BytesIO(data), formats=[_FORMATS[frame.encoding]])
-        _check_size(frame, image.size, lens)
-        return image.convert("RGB")
+        size = image.size
+        _check_size(frame, size, lens)
+        if least_px:
+            image.draft(None, (least_px, least_px))  # changes nothing if it is no JPEG
+        return Decoded(image.convert("RGB"), size)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise EstimateError(
             f"{frame.view}: damaged {frame.encoding} image ({len(data)} bytes; {error}). "

@@ -3,7 +3,6 @@
 import sys
 import time
 import traceback
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,12 +22,14 @@ from egorear_ros.names import camera_info_topic, image_topic, optical_frame
 from egorear_ros.nodes.capture import Capture, CaptureState
 from egorear_ros.nodes.clock_offset import ClockOffset
 from egorear_ros.nodes.pacer import Pacer
+from egorear_ros.nodes.stages import StageTimes
 from egorear_ros.sources.base import Picture, SourceError
 from egorear_ros.sources.factory import make_source
 from egorear_ros.sources.image_bytes import read_header
 from egorear_ros.sources.pacing import period_ns
 from egorear_ros.structures import Frame
-from egorear_ros.sync_status import RateMeter, percentiles_s
+from egorear_ros.sync_status import RateMeter
+from egorear_ros.tracing import TRACE
 
 NAME_PREFIX = "camera_"
 SLOW = 0.8
@@ -82,7 +83,7 @@ class CameraNode(EgorearNode[CameraConfig]):
         self._info_size: tuple[int, int] = (0, 0)
         self._published = self._damaged = self._losses = 0
         self._rate = RateMeter()
-        self._ages_ns: deque[int] = deque(maxlen=100)
+        self._stages = StageTimes()
         self._heard_s = time.monotonic()
         self._begin_capture()
 
@@ -104,7 +105,6 @@ class CameraNode(EgorearNode[CameraConfig]):
         if capture is None:
             return
         rate_hz = self._rate.rate_hz(self.now_ns())
-        age_p50_s, age_p95_s = percentiles_s(list(self._ages_ns), 50, 95)
         source = self.config.source
         values = {
             "source": source.kind,
@@ -115,8 +115,7 @@ class CameraNode(EgorearNode[CameraConfig]):
             "missed ticks": self._pacer.missed,
             "damaged images": self._damaged,
             "times lost": self._losses,
-            "age p50 s": age_p50_s,
-            "age p95 s": age_p95_s,
+            **self._stages.values(),
         }
         yield Health("stream", *self._judge(capture, rate_hz), values)
 
@@ -144,6 +143,17 @@ class CameraNode(EgorearNode[CameraConfig]):
         self._heard_s = time.monotonic()
         if not self.running:
             return
+        now_ns, begin_ns = self.now_ns(), time.monotonic_ns()
+        self._stages.add("capture", (now_ns - stamp_ns) * 1e-9)
+        track = f"capture {self.view}"
+        TRACE.add("capture", begin_ns - (now_ns - stamp_ns), begin_ns, stamp_ns, self.view, track)
+        with TRACE.span("publish frame", stamp_ns, self.view):
+            self._publish(picture, stamp_ns)
+        self._published += 1
+        self._rate.add(now_ns)
+        self._stages.add("publish", (time.monotonic_ns() - begin_ns) * 1e-9)
+
+    def _publish(self, picture: Picture, stamp_ns: int) -> None:
         frame = Frame(self.view, stamp_ns, picture.encoding, picture.data)
         if self._info is None:
             self._info = self._describe(picture)
@@ -154,10 +164,6 @@ class CameraNode(EgorearNode[CameraConfig]):
         if self._infos.get_subscription_count() > 0:
             self._info.header.stamp = time_from_ns(stamp_ns)
             self._infos.publish(self._info)
-        now_ns = self.now_ns()
-        self._published += 1
-        self._rate.add(now_ns)
-        self._ages_ns.append(now_ns - stamp_ns)
 
     def on_damaged(self, error: Exception) -> None:
         """Count and report a picture that could not be used."""

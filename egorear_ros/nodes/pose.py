@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
@@ -18,6 +18,7 @@ from egorear_ros.bridge.messages import frame_set_from_msg, msg_from_body_pose
 from egorear_ros.bridge.node import EXPECTED_ERRORS, EgorearNode
 from egorear_ros.bridge.process import run_node
 from egorear_ros.bridge.qos import results_qos, tf_qos
+from egorear_ros.bridge.stamps import ns_from_time
 from egorear_ros.bridge.tf import joint_transforms
 from egorear_ros.config import PoseConfig
 from egorear_ros.estimators.base import EstimateError, Estimator
@@ -25,9 +26,10 @@ from egorear_ros.estimators.factory import make_estimator
 from egorear_ros.latest import LatestWorker
 from egorear_ros.msg import BodyPose as BodyPoseMsg
 from egorear_ros.msg import FrameSet as FrameSetMsg
-from egorear_ros.nodes.stages import StageTimes
+from egorear_ros.nodes.stages import StageTimes, transport_ns
 from egorear_ros.structures import BodyPose, Estimate, FrameSet, TrackingState
 from egorear_ros.sync_status import RateMeter
+from egorear_ros.tracing import TRACE
 
 TOPIC = "body_pose"
 RATE_WINDOW_NS = 30_000_000_000
@@ -39,7 +41,7 @@ SILENT_S = 5.0
 
 @dataclass(frozen=True)
 class _Arrival:
-    """A frame set, and when it arrived on the ROS clock."""
+    """A frame set, and when it arrived, monotonic ns."""
 
     frames: FrameSet
     arrived_ns: int
@@ -117,9 +119,13 @@ class PoseNode(EgorearNode[PoseConfig]):
 
     # Sets in, poses out
 
-    def _on_message(self, message: FrameSetMsg) -> None:
+    def _on_message(self, message: FrameSetMsg, info: Mapping[str, int]) -> None:
         if not self.running:
             return
+        way_ns, now_ns = transport_ns(info), time.monotonic_ns()
+        if way_ns is not None:
+            self._tally.stages.add("transport", way_ns * 1e-9)
+            TRACE.add("transport", now_ns - way_ns, now_ns, ns_from_time(message.header.stamp), track="transport set")
         try:
             frames = frame_set_from_msg(message)
         except ValueError as error:
@@ -131,18 +137,19 @@ class PoseNode(EgorearNode[PoseConfig]):
         """Offer a set to the model. Runs in the thread of whoever brings it."""
         if not self.running:
             return
-        now_ns, tally = self.now_ns(), self._tally
+        tally = self._tally
         tally.received += 1
         tally.last_received_s = time.monotonic()
-        tally.stages.add("capture to callback", (now_ns - frames.stamp_ns) * 1e-9)
-        tally.skipped += self._worker.put(_Arrival(frames, now_ns))
+        tally.stages.add("capture to callback", (self.now_ns() - frames.stamp_ns) * 1e-9)
+        tally.skipped += self._worker.put(_Arrival(frames, time.monotonic_ns()))
 
     def _estimate(self, arrival: _Arrival) -> BodyPose:
         """Run the model. In the model's thread, as are the next two."""
         estimator = self._estimator
         assert estimator is not None  # the worker runs only while the node is active
-        stages = self._tally.stages
-        stages.add("wait", (self.now_ns() - arrival.arrived_ns) * 1e-9)
+        stages, now_ns = self._tally.stages, time.monotonic_ns()
+        stages.add("wait", (now_ns - arrival.arrived_ns) * 1e-9)
+        TRACE.add("wait", arrival.arrived_ns, now_ns, arrival.frames.stamp_ns, track="wait for the model")
         pose = estimator.estimate(arrival.frames)
         for stage, duration_s in estimator.last_timings_s.items():
             stages.add(stage, duration_s)
@@ -151,8 +158,7 @@ class PoseNode(EgorearNode[PoseConfig]):
     def _publish(self, arrival: _Arrival, pose: BodyPose) -> None:
         if not self.running:
             return
-        start = time.perf_counter()
-        now_ns = self.now_ns()
+        start_ns, now_ns = time.monotonic_ns(), self.now_ns()
         self._poses.publish(msg_from_body_pose(pose, self.config.frame_prefix, self.config.body_id, now_ns))
         if self.config.publish_tf and pose.state != TrackingState.LOST:
             self._transforms.publish(joint_transforms(pose, self.config.frame_prefix))
@@ -161,7 +167,9 @@ class PoseNode(EgorearNode[PoseConfig]):
         tally = self._tally
         tally.published += 1
         tally.rate.add(now_ns)
-        tally.stages.add("publish", time.perf_counter() - start)
+        end_ns = time.monotonic_ns()
+        tally.stages.add("publish", (end_ns - start_ns) * 1e-9)
+        TRACE.add("publish", start_ns, end_ns, pose.stamp_ns)
         tally.stages.add("capture to publish", (now_ns - pose.stamp_ns) * 1e-9)
 
     def _on_failure(self, arrival: _Arrival, error: Exception) -> None:

@@ -1,5 +1,6 @@
 """How long each stage of recent work took."""
 
+import time
 from collections import deque
 from collections.abc import Mapping
 from threading import Lock
@@ -9,7 +10,19 @@ import numpy as np
 RECENT = 300
 """Percentiles are over this many of the newest durations of a stage."""
 
-PERCENTS = (50, 95)
+PERCENTS = {"p50": 50, "p95": 95, "max": 100}
+"""What is said of every stage."""
+
+
+def transport_ns(info: Mapping[str, int]) -> int | None:
+    """Return how long a message was under way, ns; None if its publisher's middleware does not say when it left.
+
+    Args:
+        info: what rclpy gives beside a message. Both times are the system clock's, also when ROS
+            time is simulated; machines with clocks of their own differ by what those differ.
+    """
+    sent_ns = info.get("source_timestamp", 0)
+    return time.time_ns() - sent_ns if sent_ns > 0 else None
 
 
 class StageTimes:
@@ -25,17 +38,20 @@ class StageTimes:
             self._durations_s.setdefault(stage, deque(maxlen=RECENT)).append(duration_s)
 
     def percentiles_s(self) -> dict[str, tuple[float, ...]]:
-        """Return the 50th and 95th percentile of every stage, s."""
+        """Return the median, the 95th percentile and the maximum of every stage, s."""
         with self._lock:
             recent = {stage: list(durations_s) for stage, durations_s in self._durations_s.items()}
-        return {stage: tuple(float(value) for value in np.percentile(one, PERCENTS)) for stage, one in recent.items()}
+        return {
+            stage: tuple(float(value) for value in np.percentile(one, list(PERCENTS.values())))
+            for stage, one in recent.items()
+        }
 
     def values(self) -> Mapping[str, object]:
-        """Return what diagnostics show: `<stage> p50 s` and `<stage> p95 s`."""
+        """Return what diagnostics show: `<stage> p50 s`, `<stage> p95 s` and `<stage> max s`."""
         return {
-            f"{stage} p{percent} s": value
+            f"{stage} {name} s": value
             for stage, values in self.percentiles_s().items()
-            for percent, value in zip(PERCENTS, values, strict=True)
+            for name, value in zip(PERCENTS, values, strict=True)
         }
 
     def summary(self) -> str:

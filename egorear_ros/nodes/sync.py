@@ -16,13 +16,16 @@ from egorear_ros.bridge.messages import msg_from_frame_set, msg_from_sync_status
 from egorear_ros.bridge.node import EgorearNode
 from egorear_ros.bridge.process import run_node
 from egorear_ros.bridge.qos import camera_qos, results_qos
+from egorear_ros.bridge.stamps import ns_from_time
 from egorear_ros.config import ConfigError, SyncConfig
 from egorear_ros.msg import FrameSet as FrameSetMsg
 from egorear_ros.msg import SyncStatus as SyncStatusMsg
 from egorear_ros.nodes.silence import SilenceWatch
+from egorear_ros.nodes.stages import StageTimes, transport_ns
 from egorear_ros.structures import Frame, FrameSet
 from egorear_ros.sync import Synchronizer
 from egorear_ros.sync_status import CameraCounters, SyncStatus
+from egorear_ros.tracing import TRACE
 
 TOPIC = "frame_set"
 MS_NS = 1_000_000
@@ -64,6 +67,7 @@ class SyncNode(EgorearNode[SyncConfig]):
 
     def activate(self) -> None:
         """Begin to pair frames."""
+        self._stages = StageTimes()
         self._silence = SilenceWatch(self.rig.views, time.monotonic_ns())
         self._synchronizer = Synchronizer(self.rig.views, *self._limits())
         self._waiting = Thread(target=self._wait, name="sync_wait", daemon=True)
@@ -109,6 +113,7 @@ class SyncNode(EgorearNode[SyncConfig]):
         yield Health("sets", *self._judge_sets(status), _values(status))
         for camera in status.cameras:
             yield Health(f"camera {camera.view}", *self._judge_camera(camera), _values(camera))
+        yield Health("latency", Level.OK, "from cameras to sets", self._stages.values())
         self._seen = {camera.view: camera for camera in status.cameras}
 
     def _limits(self) -> tuple[int, int, int]:
@@ -125,9 +130,14 @@ class SyncNode(EgorearNode[SyncConfig]):
             return
         convert: Callable[[str, Any], Frame] = frame_from_compressed if compressed else frame_from_image
 
-        def on_message(message: Any) -> None:
+        def on_message(message: Any, info: Mapping[str, int]) -> None:
             if not self.running:
                 return
+            way_ns, now_ns = transport_ns(info), time.monotonic_ns()
+            if way_ns is not None:
+                self._stages.add("transport", way_ns * 1e-9)
+                stamp_ns = ns_from_time(message.header.stamp)
+                TRACE.add("transport", now_ns - way_ns, now_ns, stamp_ns, view, f"transport {view}")
             try:
                 frame = convert(view, message)
             except ImageError as error:
@@ -164,10 +174,15 @@ class SyncNode(EgorearNode[SyncConfig]):
     def _emit(self, sets: list[FrameSet]) -> None:
         """Deliver sets in order; the caller holds the lock."""
         for frames in sets:
+            begin_ns = time.monotonic_ns()
+            TRACE.add("sync", begin_ns - frames.waited_ns, begin_ns, frames.stamp_ns, track="sync")
+            self._stages.add("sync", frames.waited_ns * 1e-9)
             if self.handover is not None:
                 self.handover.publish(self._topic, frames)
             if self._sets.get_subscription_count() > 0:
-                self._sets.publish(msg_from_frame_set(frames, self.config.frame_prefix))
+                with TRACE.span("publish set", frames.stamp_ns):
+                    self._sets.publish(msg_from_frame_set(frames, self.config.frame_prefix))
+            self._stages.add("publish", (time.monotonic_ns() - begin_ns) * 1e-9)
 
     # What users see
 

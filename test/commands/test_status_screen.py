@@ -14,6 +14,13 @@ from egorear_ros.sync_status import CameraCounters, SyncStatus
 NOW_S = 100.0
 
 
+def _stage(name: str, median_s: float) -> dict[str, str]:
+    """Return a stage's numbers as diagnostics have them."""
+    return {
+        f"{name} {percentile} s": str(median_s * times) for times, percentile in enumerate(("p50", "p95", "max"), 1)
+    }
+
+
 def graph(state: TrackingState = TrackingState.OK, complaints: int = 0) -> LiveStatus:
     live = LiveStatus(0.0)
     cameras = tuple(CameraCounters(view, 812, 800, 5, 2, 3, 2, 30.0, 0.01, False) for view in rig_data.VIEWS)
@@ -23,7 +30,10 @@ def graph(state: TrackingState = TrackingState.OK, complaints: int = 0) -> LiveS
     values = {"sets skipped": "17", "sets failed": "3", "trained": str(state != TrackingState.UNTRAINED)}
     level = WARN if state == TrackingState.UNTRAINED else 0
     live.on_report(Report("pose", "estimates", level, "random weights", values, NOW_S))
-    live.on_report(Report("pose", "latency", 0, "", {"infer p50 s": "0.031", "decode p50 s": "0.0042"}, NOW_S))
+    live.on_report(Report("pose", "latency", 0, "", _stage("infer", 0.031) | _stage("decode", 0.0042), NOW_S))
+    live.on_report(Report("sync", "latency", 0, "", _stage("sync", 0.0015), NOW_S))
+    for camera, capture_s in (("camera_front_left", 0.001), ("camera_back_right", 0.002)):
+        live.on_report(Report(camera, "stream", 0, "", _stage("capture", capture_s), NOW_S))
     for index in range(complaints):
         live.on_report(Report(f"camera_{index}", "stream", WARN, f"complaint {index} " + "long " * 30, {}, NOW_S))
     return live
@@ -47,7 +57,8 @@ def test_everything_that_matters_is_there() -> None:
         "17 sets skipped",
         "3 failed",
         "42 ms (p95 42 ms)",
-        "decode 4.2 ms, infer 31 ms",
+        "of which  capture 2.0/4.0/6.0, sync 1.5/3.0/4.5, decode 4.2/8.4/12.6, infer",
+        "31.0/62.0/93.0 (p50/p95/max, ms)",
         "MPJPE 0 mm, PA-MPJPE 0 mm",
         "egorear/best",
         "1:40",

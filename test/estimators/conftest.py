@@ -69,7 +69,7 @@ class KnownRuntime:
     def run(
         self, images: np.ndarray, T_camera_device: np.ndarray | None = None, view_mask: np.ndarray | None = None
     ) -> Prediction:
-        self.asked.append((images, view_mask))
+        self.asked.append((images.copy(), view_mask))  # the estimator uses its memory again
         return self.prediction
 
 

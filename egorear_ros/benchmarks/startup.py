@@ -1,0 +1,77 @@
+"""From launch to the first pose, and the memory that takes: the small model and one of the published size."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from egorear_ros.benchmarks.graph import Observation, observe, running_graph
+from egorear_ros.benchmarks.pipeline import CHECKPOINT, write_pipeline
+from egorear_ros.benchmarks.report import Row
+from egorear_ros.geometry.rig_file import load_rig
+
+START_S = 8.0
+SMALL_MB, PUBLISHED_MB = 600.0, 1500.0
+WATCH_S = 3.0
+"""After the first pose, because memory goes on to grow for some frame sets."""
+
+
+def measure_startup(folder: Path, calib: str) -> list[Row]:
+    """Start the graph in one process, cameras included, twice with each model: the second start counts.
+
+    Args:
+        folder: for frames, weights, parameters and logs.
+        calib: rig calibration with four views, name or path.
+    """
+    small, small_mb = _start(folder, calib, CHECKPOINT)
+    published, published_mb = _start(folder, calib, str(_random_weights(folder, calib)))
+    imported_s = _import_s()
+    return [
+        Row("imports of the pose node", f"{imported_s:.1f} s"),
+        Row("small model: launch to first pose", f"{small:.1f} s", f"below {START_S:g} s", small < START_S),
+        Row("small model: peak memory", f"{small_mb:.0f} MB", f"below {SMALL_MB:g} MB", small_mb < SMALL_MB),
+        Row("published size: launch to first pose", f"{published:.1f} s"),
+        Row(
+            "published size: peak memory",
+            f"{published_mb:.0f} MB",
+            f"below {PUBLISHED_MB:g} MB",
+            published_mb < PUBLISHED_MB,
+        ),
+    ]
+
+
+def _start(folder: Path, calib: str, checkpoint: str) -> tuple[float, float]:
+    """Return the time from launch to the first pose, s, and the peak memory of the process, MB."""
+    params = write_pipeline(folder, calib, {"estimator": {"checkpoint": checkpoint}})
+    seen = Observation()
+    for _ in range(2):  # the first start brings files into memory
+        begin_s = time.monotonic()
+        with running_graph(params, separate=False, log=folder / "startup.log") as graph:
+            seen = observe(graph, warm_up_s=0.0, duration_s=WATCH_S)
+        first_s = seen.first_pose_s - begin_s
+    return first_s, max(seen.peak_mb)
+
+
+def _random_weights(folder: Path, calib: str) -> Path:
+    """Write weights of the published size, random: a start does not depend on their values."""
+    path = folder / "published_size.safetensors"
+    if not path.is_file():
+        from egorear_ros.models.build import build_untrained
+        from egorear_ros.models.checkpoint import save_checkpoint
+        from egorear_ros.models.header import CheckpointHeader
+
+        rig = load_rig(calib)
+        network: Any = build_untrained("egorear", rig)
+        header = CheckpointHeader("egorear", views=rig.views, training_data="none: random, for measurements")
+        save_checkpoint(path, network.state_dict(), header)
+    return path
+
+
+def _import_s() -> float:
+    """Return how long a fresh interpreter takes to import what the pose node needs."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-c", "import egorear_ros.nodes.pose, egorear_ros.runtimes.factory"]
+    begin_s = time.monotonic()
+    subprocess.run(command, check=True)
+    return time.monotonic() - begin_s

@@ -1,0 +1,117 @@
+"""A frame set's images become network input: views in parallel, memory used again and again."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egorear_ros.estimators.preprocess import decode, normalise_into, resize
+from egorear_ros.structures import Frame, Rig
+from egorear_ros.tracing import TRACE
+
+Float32Array = NDArray[np.float32]
+MakeBuffer = Callable[[tuple[int, ...]], Float32Array]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInput:
+    """Images as a network takes them; the memory is the preprocessor's, see `Preprocessor.release`.
+
+    Attributes:
+        images: (1, V, 3, H, W) normalised; a missing view is black.
+        view_mask: (1, V), False where a view is missing; None: all are there.
+        sizes: (width, height) of the cameras' images by view, px.
+        timings_s: of "decode", until the last view is decoded, and "preprocess", the rest.
+    """
+
+    images: Float32Array
+    view_mask: NDArray[np.bool_] | None
+    sizes: Mapping[str, tuple[int, int]]
+    timings_s: Mapping[str, float]
+
+
+class Preprocessor:
+    """Decodes, resizes and normalises the views of one rig, each in a thread of its own.
+
+    Args:
+        rig: cameras in the network's order.
+        image_size: height and width of the network's input, px.
+        reduced: whether JPEGs are decoded at reduced scale; else exactly as in training.
+        make_buffer: allocates single-precision memory of a shape; called as often as inputs are in
+            use at the same time, which is once where one set is estimated after the other.
+    """
+
+    def __init__(
+        self, rig: Rig, image_size: int, *, reduced: bool = False, make_buffer: MakeBuffer | None = None
+    ) -> None:
+        self.reduced = reduced
+        self._rig, self._image_size = rig, image_size
+        self._least_px = image_size if reduced else 0
+        self._make_buffer = make_buffer or _empty
+        self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
+        self._free: list[Float32Array] = []
+        self._lock = Lock()
+        self._black = np.empty((3, image_size, image_size), dtype=np.float32)
+        normalise_into(np.zeros((image_size, image_size, 3), dtype=np.uint8), self._black)
+
+    def __call__(self, frames: Mapping[str, Frame]) -> NetworkInput:
+        """Return the input that frames make; several threads may call.
+
+        Args:
+            frames: by view; views that are missing are masked.
+
+        Raises:
+            EstimateError: an image is damaged or does not fit its lens.
+        """
+        begin_s = time.perf_counter()
+        images, views = self._take(), self._rig.views
+        jobs = {
+            view: self._pool.submit(self._one, frames[view], images[0, index])
+            for index, view in enumerate(views)
+            if view in frames
+        }
+        for index, view in enumerate(views):
+            if view not in frames:
+                images[0, index] = self._black
+        # A buffer whose set failed is not used again: its other views may still be written to.
+        done = {view: job.result() for view, job in jobs.items()}
+        decoded_s = max(decoded_s for _, decoded_s in done.values())
+        timings_s = {"decode": decoded_s - begin_s, "preprocess": time.perf_counter() - decoded_s}
+        mask = None if len(frames) == len(views) else np.array([[view in frames for view in views]])
+        return NetworkInput(images, mask, {view: size for view, (size, _) in done.items()}, timings_s)
+
+    def release(self, used: NetworkInput) -> None:
+        """Take an input's memory back: it will hold another set."""
+        with self._lock:
+            self._free.append(used.images)
+
+    def _take(self) -> Float32Array:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+        return self._make_buffer((1, len(self._rig.views), 3, self._image_size, self._image_size))
+
+    def _one(self, frame: Frame, out: Float32Array) -> tuple[tuple[int, int], float]:
+        """Fill one view's part; return the camera's image size and when the image was decoded, s."""
+        with TRACE.span("decode", frame.stamp_ns, view=frame.view):
+            decoded = decode(frame, self._rig[frame.view].lens, self._least_px)
+        decoded_s = time.perf_counter()
+        with TRACE.span("preprocess", frame.stamp_ns, view=frame.view):
+            normalise_into(resize(decoded.image, self._image_size), out)
+        return decoded.size, decoded_s
+
+
+def _empty(shape: tuple[int, ...]) -> Float32Array:
+    return np.empty(shape, dtype=np.float32)
+
+
+def pinned(shape: tuple[int, ...]) -> Float32Array:
+    """Return page-locked memory, which a GPU reads without the processor's help."""
+    import torch
+
+    memory: Float32Array = torch.empty(shape, pin_memory=True).numpy()
+    return memory

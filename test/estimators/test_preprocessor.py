@@ -1,0 +1,142 @@
+"""Images become network input: the exact path to the bit, the reduced one nearly, in memory that is used again."""
+
+import io
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from egorear_ros.estimators.base import EstimateError
+from egorear_ros.estimators.preprocess import decode, decode_frame, normalise, normalise_into, resize
+from egorear_ros.estimators.preprocessor import Preprocessor
+from egorear_ros.structures import Frame, FrameSet, Rig
+
+SIZE = 64
+
+
+def test_normalising_into_memory_is_normalising_to_the_bit() -> None:
+    pixels = np.arange(256 * 3, dtype=np.uint32).astype(np.uint8).reshape(16, 16, 3)
+    out = np.full((3, 16, 16), np.nan, dtype=np.float32)
+    normalise_into(pixels, out)
+    np.testing.assert_array_equal(out, normalise(pixels))
+
+
+@pytest.mark.parametrize(
+    ("size", "least_px", "expected"),
+    [
+        ((872, 872), 0, (872, 872)),
+        ((872, 872), 109, (109, 109)),
+        ((872, 872), 110, (218, 218)),
+        ((872, 872), 128, (218, 218)),
+        ((872, 872), 256, (436, 436)),
+        ((872, 872), 437, (872, 872)),
+        ((100, 100), 128, (100, 100)),
+    ],
+)
+def test_a_jpeg_is_decoded_no_smaller_than_it_is_needed(
+    rig: Rig, jpeg: Callable[..., bytes], size: tuple[int, int], least_px: int, expected: tuple[int, int]
+) -> None:
+    decoded = decode(Frame("front_left", 0, "jpeg", jpeg(size=size)), rig["front_left"].lens, least_px)
+    assert decoded.image.size == expected
+    assert decoded.image.mode == "RGB"
+    assert decoded.size == size, "the camera's, which sizes are compared with"
+
+
+def test_other_encodings_are_decoded_at_full_size(rig: Rig, jpeg: Callable[..., bytes]) -> None:
+    lens, png = rig["front_left"].lens, jpeg(file_format="PNG")
+    assert decode(Frame("front_left", 0, "png", png), lens, SIZE).image.size == (872, 872)
+    pixels = np.asarray(Image.open(io.BytesIO(png)))
+    assert decode(Frame("front_left", 0, "rgb8", pixels), lens, SIZE).image.size == (872, 872)
+
+
+def test_a_grey_jpeg_becomes_rgb_at_reduced_scale_too(rig: Rig) -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (872, 872), 77).save(buffer, "JPEG")
+    image = decode(Frame("front_left", 0, "jpeg", buffer.getvalue()), rig["front_left"].lens, SIZE).image
+    np.testing.assert_array_equal(np.asarray(image), np.full((109, 109, 3), 77))
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.95])
+def test_damage_is_found_at_reduced_scale(rig: Rig, jpeg: Callable[..., bytes], kept: float) -> None:
+    data = jpeg()
+    with pytest.raises(EstimateError, match="front_left: damaged jpeg image"):
+        decode(Frame("front_left", 0, "jpeg", data[: int(kept * len(data))]), rig["front_left"].lens, SIZE)
+
+
+def test_the_exact_path_is_training_s(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
+    frames = frame_set().frames
+    inputs = Preprocessor(rig, SIZE)(frames)
+    assert inputs.view_mask is None
+    for index, view in enumerate(rig.views):
+        small = resize(decode_frame(frames[view], rig[view].lens), SIZE)
+        np.testing.assert_array_equal(inputs.images[0, index], normalise(small))
+
+
+def test_the_reduced_path_differs_little(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
+    frames = frame_set().frames
+    exact, reduced = Preprocessor(rig, SIZE)(frames), Preprocessor(rig, SIZE, reduced=True)(frames)
+    difference = np.abs(exact.images - reduced.images)
+    one_step = 1 / 255 / 0.225
+    assert difference.max() > 0.0, "otherwise nothing was reduced"
+    assert difference.mean() < 1.5 * one_step
+    assert difference.max() < 20 * one_step
+
+
+def test_missing_views_are_black_and_masked(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
+    preprocess = Preprocessor(rig, SIZE)
+    preprocess.release(preprocess(frame_set().frames))  # the memory is not black
+    inputs = preprocess(frame_set(missing=("front_right",)).frames)
+    assert inputs.view_mask is not None
+    assert inputs.view_mask.tolist() == [[True, False, True, True]]
+    np.testing.assert_array_equal(inputs.images[0, 1], normalise(np.zeros((SIZE, SIZE, 3), dtype=np.uint8)))
+    assert set(inputs.sizes) == set(rig.views) - {"front_right"}
+
+
+def test_memory_is_used_again_and_never_twice_at_once(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
+    made: list[np.ndarray] = []
+
+    def make(shape: tuple[int, ...]) -> np.ndarray:
+        made.append(np.empty(shape, dtype=np.float32))
+        return made[-1]
+
+    frames, preprocess = frame_set().frames, Preprocessor(rig, SIZE, make_buffer=make)
+    for _ in range(5):
+        inputs = preprocess(frames)
+        assert inputs.images is made[0]
+        preprocess.release(inputs)
+    first, second = preprocess(frames), preprocess(frames)
+    assert first.images is not second.images
+    preprocess.release(second)
+    preprocess.release(first)
+    for _ in range(5):
+        preprocess.release(preprocess(frames))
+    assert len(made) == 2
+
+
+def test_memory_of_a_set_that_failed_is_left_to_its_other_views(
+    rig: Rig, frame_set: Callable[..., FrameSet], jpeg: Callable[..., bytes]
+) -> None:
+    preprocess = Preprocessor(rig, SIZE)
+    first = preprocess(frame_set().frames)
+    preprocess.release(first)
+    with pytest.raises(EstimateError, match="front_left: damaged"):
+        preprocess(frame_set(front_left=jpeg()[:500]).frames)
+    assert preprocess(frame_set().frames).images is not first.images
+
+
+def test_a_long_run_takes_no_more_memory(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
+    frames, preprocess = frame_set().frames, Preprocessor(rig, SIZE, reduced=True)
+
+    def run(count: int) -> int:
+        for _ in range(count):
+            preprocess.release(preprocess(frames))
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = run(5)
+        assert run(25) - before < SIZE * SIZE * 3  # bytes of one small image of 25 * 4
+    finally:
+        tracemalloc.stop()
