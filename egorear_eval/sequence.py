@@ -95,6 +95,14 @@ def movement(sequence: Path) -> str:
         return ""
 
 
+def frame_rate_hz(sequence: Path) -> float:
+    """Return how many frames a second a sequence shows; 0 if it is not said."""
+    try:
+        return float(json.loads((sequence / FACTS).read_text())["rate_hz"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
 def _clip(name: str, group: str, rows: list[tuple[str, BodyPose, FloatArray]]) -> Clip:
     return make_clip(
         name,

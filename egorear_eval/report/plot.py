@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from egorear_eval.report.html import tag, text
 
 WIDTH, HEIGHT = 460, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 14, 12, 44
 
 
 def ticks(low: float, high: float, count: int = 6) -> list[float]:

@@ -94,10 +94,10 @@ def visible_views(results: Results) -> str:
         if chosen.any():
             frames = np.nonzero(chosen)[0]
             rows.append((float(count), results.errors_mm[chosen], _groups(results, frames)))
-    shares = ", ".join(f"{int(count)}: {100 * len(errors) / counts.size:.0f} %" for count, errors, _ in rows)
+    joints = ", ".join(f"{len(errors)} in {int(count)}" for count, errors, _ in rows)
     caption = (
         "Mean error of joints by the number of cameras whose field of view holds their true place; the body may "
-        f"still hide them. Share of all joints: {shares}. Whiskers: 95 % interval over recordings."
+        f"still hide them. Joints: {joints}. Whiskers: 95 % interval over recordings."
     )
     return _against_count(rows, "cameras with the joint in view", caption)
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from egorear_eval.bootstrap import interval
+from egorear_eval.clip import relative_names
 from egorear_eval.report.html import figure, paragraph, section, table, tag, text
 from egorear_eval.report.plot import Plot
 from egorear_eval.report.results import Results
-from egorear_eval.scores import MEASURES
+from egorear_eval.scores import MEASURES, score
 from egorear_eval.tables import HEADED
 from egorear_ros.skeleton import EGO4VIEW
 
@@ -15,17 +17,15 @@ INTERVAL_NOTE = (
     "evidence). None where there is only one recording or movement."
 )
 MOST_ROWS = 60
+BY_VIEWS = "By views"
 
 
 def summary(results: Results) -> str:
     """Return the section with the headline numbers and all tables of the run."""
     facts = results.facts
-    tables = facts["scores"]
-    first: Mapping[str, Any] = next(iter(tables.values()), {})
-    headline: Mapping[str, Any] = next(iter(first.values()), {})
-    parts = [*warnings(facts), _tiles(results, headline), paragraph(INTERVAL_NOTE, "note")]
-    for title, rows in tables.items():
-        parts += [tag("h3", text(title)), score_table(rows)]
+    parts = [*warnings(facts), _tiles(results), paragraph(INTERVAL_NOTE, "note")]
+    for title, rows in sorted(facts["scores"].items(), key=lambda table: table[0] != BY_VIEWS):
+        parts += [tag("h3", text(title)), score_table(_ordered(title, rows))]
     return section("Summary", *parts, id_="summary")
 
 
@@ -46,18 +46,24 @@ def warnings(facts: Mapping[str, Any]) -> list[str]:
     return [paragraph(words, "warning") for words in found]
 
 
-def _tiles(results: Results, headline: Mapping[str, Any]) -> str:
+def _tiles(results: Results) -> str:
     """Return the measures of the whole, large."""
-    means, intervals = headline.get("means", {}), headline.get("intervals_95", {})
-    tiles = [_tile(_value(means, intervals, key), heading) for key, heading in MEASURES.items() if key in means]
-    groups = {clip.group for clip in results.clips}
+    whole = score(results.clips)
+    tiles = [_tile(_value(whole.means, whole.intervals, key), heading) for key, heading in MEASURES.items()]
     counts = [
-        (f"{len(results.errors_mm):,}".replace(",", "\u202f"), "poses compared"),
+        (f"{whole.poses:,}".replace(",", "\u202f"), "poses compared"),
         (str(len(results.clips)), "recordings"),
-        (str(len(groups)), "different movements"),
+        (str(whole.groups), "different movements"),
     ]
     tiles += [_tile(text(count), name) for count, name in counts]
     return tag("div", *tiles, class_="tiles")
+
+
+def _ordered(title: str, rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Return rows as a reader wants them: sets of views by size, recordings without the folders all have in common."""
+    if title == BY_VIEWS:
+        return dict(sorted(rows.items(), key=lambda row: -row[0].count(" + ")))
+    return dict(zip(relative_names(list(rows)), rows.values(), strict=True))
 
 
 def _tile(value: str, name: str) -> str:
@@ -93,8 +99,6 @@ def _value(means: Mapping[str, float], intervals: Mapping[str, Any], key: str) -
 
 def joint_bars(results: Results) -> str:
     """Return the mean error of every joint, with its interval over recordings."""
-    from egorear_eval.bootstrap import interval
-
     errors = results.errors_mm
     groups = [clip.group for clip in results.clips for _ in clip.frames]
     low, high = interval(errors, groups)

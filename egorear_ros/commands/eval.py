@@ -2,7 +2,7 @@
 
 import argparse
 
-from egorear_ros.commands import eval_bag, eval_compare, eval_dataset, eval_report
+from egorear_ros.commands import eval_ablate, eval_bag, eval_compare, eval_dataset, eval_report
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -13,10 +13,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     eval_bag.add_parser(kinds)
     eval_compare.add_parser(kinds)
     eval_report.add_parser(kinds)
+    eval_ablate.add_parser(kinds)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, compare or report; 1 if no frame could be compared."""
+    """Evaluate, compare, report or ablate; 1 if no frame could be compared."""
     if args.what == "compare":
         return eval_compare.run(args)
     if args.what == "report":
@@ -26,4 +27,6 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if args.what == "bag":
         return eval_bag.run(args, console)
+    if args.what == "ablate":
+        return eval_ablate.run(args, console)
     return eval_dataset.run(args, console)

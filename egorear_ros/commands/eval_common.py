@@ -21,7 +21,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
     parser.add_argument("--allow-untrained", action="store_true", help="run random weights")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--runtime", default="pytorch", help="execution engine, see docs/runtimes.md (default: pytorch)")
+    parser.add_argument(
+        "--runtime", default="pytorch", help="execution engine, see docs/runtimes.md (default: pytorch)"
+    )
     parser.add_argument("--precision", default="fp32", help="fp32, bf16, fp16 or int8 (default: fp32)")
     parser.add_argument("--onnx", default="", help="file of `egorear export` for onnxruntime, openvino or tensorrt")
 
