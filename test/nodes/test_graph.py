@@ -75,6 +75,15 @@ def test_a_recording_replaces_the_cameras_and_makes_the_time(tmp_path: Path) -> 
     assert all(nodes[name]["use_sim_time"] is True for name in ("sync", "visual", "pose"))
 
 
+def test_an_evaluation_beside_a_recording_is_named_after_it(tmp_path: Path) -> None:
+    files = params_file(tmp_path / "a.yaml", all_={})
+    nodes = plan_of(files, bag="/data/ride", evaluate="/results", use_sim_time=True)
+    assert list(nodes) == ["sync", "visual", "pose", "evaluate", "player"]
+    assert nodes["evaluate"] == {"out": "/results", "recording": "ride", "use_sim_time": True}
+    assert nodes["player"]["wait_for"] == "sync,pose,evaluate"
+    assert plan_of(files, evaluate="/results")["evaluate"] == {"out": "/results"}
+
+
 def test_the_more_specific_parameter_wins(tmp_path: Path) -> None:
     parameters = {"": {"jpeg_quality": 10}, "camera": {"jpeg_quality": 20}, "camera_back_left": {"jpeg_quality": 30}}
     nodes = plan_of(params_file(tmp_path / "a.yaml", all_={}), parameters=parameters)
