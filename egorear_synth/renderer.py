@@ -3,6 +3,7 @@
 Embree finds the triangles; what happens per ray is compiled (`shading`), in single precision.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,8 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
 from egorear_ros.structures import FloatArray
-from egorear_synth.arrays import Bools, Floats32, Ints32
+from egorear_synth.arrays import Bools, Bytes, Floats32, Ints32
+from egorear_synth.camera.finish import ViewCamera, finish
 from egorear_synth.culling import balls_around, choose, directions_to_mesh
 from egorear_synth.rendering import Exposure, Shot
 from egorear_synth.shading import BodyHits, BodyTable, LightRays, Shaded, add_light, aim, mark, pick, shade
@@ -105,6 +107,13 @@ class EmbreeRenderer:
     def light(self, exposure: Exposure[Scene]) -> list[Floats32]:
         """Return the (M, 3) mean radiance of each shot's pixels; see `rendering.Renderer`."""
         return [self._shot_light(exposure, shot) for shot in exposure.shots]
+
+    def photographs(self, exposure: Exposure[Scene], cameras: Sequence[ViewCamera]) -> list[Bytes]:
+        """Return the (M, 3) sRGB values of each shot's pixels; see `rendering.Renderer`."""
+        return [
+            finish(self._shot_light(exposure, shot), shot.rays, camera, shot.rng)
+            for shot, camera in zip(exposure.shots, cameras, strict=True)
+        ]
 
     def _shot_light(self, exposure: Exposure[Scene], shot: Shot) -> Floats32:
         light = np.zeros((len(shot.rays.places), 3), dtype=np.float32)

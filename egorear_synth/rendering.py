@@ -4,14 +4,15 @@ Both find what rays meet and how it is lit, from the same scene, rays, light mod
 are common. Embree does so on the processor, Warp on a GPU, or on the processor where its kernels are tested.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from egorear_ros.structures import FloatArray
-from egorear_synth.arrays import Floats32
+from egorear_synth.arrays import Bytes, Floats32
+from egorear_synth.camera.finish import ViewCamera
 from egorear_synth.camera.rays import ViewRays, jitter, strata
 from egorear_synth.shading import BodyHits
 
@@ -26,6 +27,10 @@ class RendererError(RuntimeError):
 
 class PosedBody(Protocol):
     """A body in a pose, ready for rays."""
+
+    @property
+    def vertices(self) -> Floats32:
+        """(N, 3) world, m."""
 
     def first_hits(self, origins: Floats32, directions: Floats32, nearer_than: Floats32 | None = None) -> BodyHits:
         """Return the first hits of (M, 3) rays with unit directions, if wanted only those nearer than (M,) m."""
@@ -79,6 +84,9 @@ class Renderer(Protocol[B]):
 
     def light(self, exposure: Exposure[B]) -> list[Floats32]:
         """Return the (M, 3) mean radiance of each shot's pixels, linear."""
+
+    def photographs(self, exposure: Exposure[B], cameras: Sequence[ViewCamera]) -> list[Bytes]:
+        """Return the (M, 3) sRGB values of each shot's pixels, through its camera; see `finish.finish`."""
 
 
 EMBREE, WARP = "embree", "warp"

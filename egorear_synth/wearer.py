@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from egorear_ros.geometry.fisheye import project
 from egorear_ros.geometry.transforms import invert_transform, transform_points
 from egorear_ros.structures import FloatArray, Rig
-from egorear_synth.arrays import Floats32
+from egorear_synth.arrays import Bytes, Floats32
 from egorear_synth.camera.exposure import expose
+from egorear_synth.camera.finish import ViewCamera
 from egorear_synth.camera.photograph import photograph
 from egorear_synth.camera.sensor import Sensor, plain_sensor
 from egorear_synth.clips.load import AMC_RATE_HZ, load_clip
@@ -99,11 +100,11 @@ class Wearer:
         mount: Mount,
         renderer: RendererChoice = ON_PROCESSOR,
     ) -> None:
-        self.rig, self.person, self.place, self.mount = rig, person, place, mount
+        self.rig, self.person, self.motion, self.place, self.mount = rig, person, motion, place, mount
+        self.renderer = renderer
         self.body = mount.wear(person, rig)
         self._face_colours = mount.face_colours(person, self.body).astype(np.float32)
         self._visibility = JointVisibility(self.body, self.body.vertices)
-        self._motion = motion
         self._poses: OrderedDict[float, WearerPose] = OrderedDict()
         self._scenes: OrderedDict[float, PosedBody] = OrderedDict()
         self._renderer = renderer.make(self.body, self._face_colours, place)
@@ -122,7 +123,7 @@ class Wearer:
             return _keep(self._scenes, time_s, self._scene)
 
     def _pose(self, time_s: float) -> WearerPose:
-        T_body = bone_transforms(self.person.body, self._motion.pose_at(time_s))
+        T_body = bone_transforms(self.person.body, self.motion.pose_at(time_s))
         T_world_head = T_body[self.person.body.bone("head")]
         T_world_device = T_world_head @ self.mount.T_head_device(time_s)
         # The rig slips on the head: it has a bone of its own, the last one.
@@ -142,6 +143,15 @@ class Wearer:
             exposure: of bodies from `scene_at`.
         """
         return self._renderer.light(exposure)
+
+    def photographs(self, exposure: Exposure[Any], cameras: Sequence[ViewCamera]) -> list[Bytes]:
+        """Return the (M, 3) sRGB values of each shot's pixels.
+
+        Args:
+            exposure: of bodies from `scene_at`.
+            cameras: of each shot.
+        """
+        return self._renderer.photographs(exposure, cameras)
 
     def render(self, view: str, time_s: float, width: int = 0, height: int = 0, samples: int = 1) -> NDArray[np.uint8]:
         """Return the (height, width, 3) RGB image of a view as a live camera sees it; black outside its image circle.

@@ -23,10 +23,15 @@ def noise_variance(signal: Floats32, sensor: Sensor, pooled: float) -> Floats32:
         sensor: electrons and read noise.
         pooled: pixels of the sensor that are averaged in one of the image.
     """
+    shot, read = noise_factors(sensor, pooled)
+    return np.asarray(np.maximum(signal, 0.0) * shot + read)
+
+
+def noise_factors(sensor: Sensor, pooled: float) -> tuple[Floats32, Floats32]:
+    """Return the variance of red, green and blue per signal, (3,), and without light, (3,); see `noise_variance`."""
     gains = np.array(RAW_GAINS)
     shot = (gains / (sensor.electrons * pooled)).astype(np.float32)
-    read = ((sensor.read_electrons * gains / sensor.electrons) ** 2 / pooled).astype(np.float32)
-    return np.asarray(np.maximum(signal, 0.0) * shot + read)
+    return shot, ((sensor.read_electrons * gains / sensor.electrons) ** 2 / pooled).astype(np.float32)
 
 
 def add_noise(signal: Floats32, sensor: Sensor, pooled: float, rng: np.random.Generator) -> None:
@@ -39,12 +44,16 @@ def add_noise(signal: Floats32, sensor: Sensor, pooled: float, rng: np.random.Ge
 
 def develop(signal: Floats32, sensor: Sensor, time_s: float) -> NDArray[np.uint8]:
     """Return the (M, 3) sRGB values of a signal, 1 being white."""
-    matrix = _saturation(sensor.saturation) * np.array(sensor.white_balance_at(time_s))
     # Columns as rows: (3, M) is much faster to multiply than (M, 3).
-    colours = matrix.astype(np.float32) @ np.ascontiguousarray(signal.T)
+    colours = colour_matrix(sensor, time_s) @ np.ascontiguousarray(signal.T)
     colours *= np.float32(TONE_STEPS - 1)
     np.clip(colours, 0.0, TONE_STEPS - 1, out=colours)
-    return np.ascontiguousarray(_tone_table(sensor.contrast)[colours.astype(np.uint16)].T)
+    return np.ascontiguousarray(tone_table(sensor.contrast)[colours.astype(np.uint16)].T)
+
+
+def colour_matrix(sensor: Sensor, time_s: float) -> Floats32:
+    """Return the (3, 3) matrix from the signal to linear sRGB at a time, s: white balance, then saturation."""
+    return (_saturation(sensor.saturation) * np.array(sensor.white_balance_at(time_s))).astype(np.float32)
 
 
 def _saturation(saturation: float) -> NDArray[np.float64]:
@@ -53,7 +62,7 @@ def _saturation(saturation: float) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=64)
-def _tone_table(contrast: float) -> NDArray[np.uint8]:
+def tone_table(contrast: float) -> NDArray[np.uint8]:
     """Return the value of each of `TONE_STEPS` signals: sRGB, then an S-curve that keeps black, middle and white."""
     value = srgb(np.arange(TONE_STEPS) / (TONE_STEPS - 1))
     curved = value + contrast * value * (1.0 - value) * (2.0 * value - 1.0)

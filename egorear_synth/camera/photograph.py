@@ -6,16 +6,15 @@ same generator gives the same bytes in whatever thread or process.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from egorear_synth.arrays import Floats32
-from egorear_synth.camera.develop import add_noise, develop
-from egorear_synth.camera.optics import through_lens
-from egorear_synth.camera.rays import ViewRays, view_rays
+from egorear_synth.camera.finish import ViewCamera
+from egorear_synth.camera.rays import view_rays
 from egorear_synth.camera.sensor import Sensor
 from egorear_synth.camera.shutter import moments
 from egorear_synth.rendering import Exposure, Shot
@@ -87,24 +86,13 @@ def photographs(
     # How many moments it takes depends on the width.
     for width in dict.fromkeys(frame.width for frame in frames):
         group = [frame for frame in frames if frame.width == width]
-        rays = [view_rays(wearer.rig[frame.view].lens, width, frame.height) for frame in group]
-        times = moments(wearer, time_s, sensor.shutter_s, width, samples)
-        for frame, seen, light in zip(group, rays, gather_lights(wearer, group, times, samples), strict=True):
-            images[frame] = _expose(wearer, frame, seen, light, sensor, time_s)
+        exposure = _exposure(wearer, group, moments(wearer, time_s, sensor.shutter_s, width, samples), samples)
+        cameras = [ViewCamera(sensor, frame.view, wearer.rig[frame.view].lens.width, time_s) for frame in group]
+        for frame, shot, values in zip(group, exposure.shots, wearer.photographs(exposure, cameras), strict=True):
+            image = np.zeros((frame.height * frame.width, 3), dtype=np.uint8)
+            image[shot.rays.places] = values
+            images[frame] = image.reshape(frame.height, frame.width, 3)
     return [images[frame] for frame in frames]
-
-
-def _expose(
-    wearer: "Wearer", frame: Frame, rays: ViewRays, light: Floats32, sensor: Sensor, time_s: float
-) -> NDArray[np.uint8]:
-    """Return the image of the (M, 3) light that comes to the lens."""
-    lens = wearer.rig[frame.view].lens
-    signal = through_lens(light, rays, sensor, lens.width)
-    signal *= np.float32(sensor.exposure_at(frame.view, time_s))
-    add_noise(signal, sensor, (lens.width / frame.width) ** 2, frame.rng)
-    image = np.zeros((frame.height * frame.width, 3), dtype=np.uint8)
-    image[rays.places] = develop(signal, sensor, time_s)
-    return image.reshape(frame.height, frame.width, 3)
 
 
 def gather_light(
@@ -132,13 +120,17 @@ def gather_light(
 
 def gather_lights(wearer: "Wearer", frames: Sequence[Frame], times: Sequence[float], samples: int) -> list[Floats32]:
     """Return the light of several views; see `gather_light`."""
+    return wearer.light(_exposure(wearer, frames, times, samples))
+
+
+def _exposure(wearer: "Wearer", frames: Sequence[Frame], times: Sequence[float], samples: int) -> Exposure[Any]:
     device = [wearer.pose_at(time).T_world_device for time in times]
     shots = []
     for frame in frames:
         camera = wearer.rig[frame.view]
         rays = view_rays(camera.lens, frame.width, frame.height)
         shots.append(Shot(rays, tuple(T @ camera.T_device_camera for T in device), frame.rng))
-    return wearer.light(Exposure(tuple(wearer.scene_at(time) for time in times), samples, tuple(shots)))
+    return Exposure(tuple(wearer.scene_at(time) for time in times), samples, tuple(shots))
 
 
 def frame_rng(seed: int, frame: int, view: int) -> np.random.Generator:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from egorear_ros.structures import FloatArray
-from egorear_synth.arrays import Floats32
+from egorear_synth.arrays import Bytes, Floats32, Ints32
+from egorear_synth.camera.finish import ViewCamera
 from egorear_synth.camera.rays import ViewRays
 from egorear_synth.gpu.device import open_device
 from egorear_synth.rendering import Exposure
@@ -36,6 +37,12 @@ class WarpBody:
 
     def __init__(self, mesh: Any, table: Any, device: Any, lock: threading.RLock) -> None:
         self.mesh, self.table, self._device, self._lock = mesh, table, device, lock
+
+    @property
+    def vertices(self) -> Floats32:
+        """(N, 3) world, m."""
+        with self._lock:
+            return np.asarray(self.mesh.points.numpy())
 
     def first_hits(self, origins: Floats32, directions: Floats32, nearer_than: Floats32 | None = None) -> BodyHits:
         """Return the first hits of (M, 3) rays with unit directions, if wanted only those nearer than (M,) m."""
@@ -132,39 +139,62 @@ class WarpRenderer:
 
     def light(self, exposure: Exposure[WarpBody]) -> list[Floats32]:
         """Return the (M, 3) mean radiance of each shot's pixels; see `rendering.Renderer`."""
+        places = _spread(exposure)
+        with self._lock:
+            batch = _on_device(tuple(shot.rays for shot in exposure.shots), str(self._device))
+            return batch.split(self._gathered(exposure, batch, *places).numpy())
+
+    def photographs(self, exposure: Exposure[WarpBody], cameras: Sequence[ViewCamera]) -> list[Bytes]:
+        """Return the (M, 3) sRGB values of each shot's pixels; see `rendering.Renderer`."""
+        from egorear_synth.gpu.camera import finish_on_device
+
+        places, views = _spread(exposure), tuple(shot.rays for shot in exposure.shots)
+        draws = [shot.rng.standard_normal((len(shot.rays.places), 3), np.float32) for shot in exposure.shots]
+        with self._lock:
+            batch = _on_device(views, str(self._device))
+            light, noise = self._gathered(exposure, batch, *places), self._vectors(np.concatenate(draws))
+            return batch.split(finish_on_device(light, noise, batch, views, cameras, self._device).numpy())
+
+    def _gathered(self, exposure: Exposure[WarpBody], batch: "Batch", moments: Ints32, offsets: Floats32) -> Any:
+        """Return the light of all pixels on the device; see `_spread` for moments and offsets."""
         import warp as wp
 
         from egorear_synth.gpu.light_kernels import gather
 
-        moments, offsets = _spread(exposure)
-        with self._lock:
-            batch = _on_device(tuple(shot.rays for shot in exposure.shots), str(self._device))
-            places = wp.array(offsets, dtype=wp.float32, device=self._device)
-            spreads = np.array([shot.rays.spread / exposure.samples for shot in exposure.shots], dtype=np.float32)
-            spread = wp.array(spreads, device=self._device)
-            light = wp.zeros(batch.count, dtype=wp.vec3, device=self._device)
-            for moment, body in enumerate(exposure.bodies):
-                T = np.stack([shot.T_world_camera[moment] for shot in exposure.shots]).astype(np.float32)
-                rotations = wp.array(np.ascontiguousarray(T[:, :3, :3]), dtype=wp.mat33, device=self._device)
-                inputs = [self._place.table, body.table, *batch.rays, self._vectors(T[:, :3, 3]), rotations, spread]
-                inputs += [places, self._ints(np.flatnonzero(moments == moment)), 1.0 / exposure.samples**2]
-                wp.launch(gather, batch.count, inputs, [light], device=self._device)
-            found = light.numpy()
-        return [np.ascontiguousarray(part) for part in np.split(found, batch.ends[:-1])]
+        places = wp.array(offsets, dtype=wp.float32, device=self._device)
+        spreads = np.array([shot.rays.spread / exposure.samples for shot in exposure.shots], dtype=np.float32)
+        spread = wp.array(spreads, device=self._device)
+        light = wp.zeros(batch.count, dtype=wp.vec3, device=self._device)
+        rays = [batch.shot_of, batch.centres, batch.across, batch.down]
+        for moment, body in enumerate(exposure.bodies):
+            T = np.stack([shot.T_world_camera[moment] for shot in exposure.shots]).astype(np.float32)
+            rotations = wp.array(np.ascontiguousarray(T[:, :3, :3]), dtype=wp.mat33, device=self._device)
+            inputs = [self._place.table, body.table, *rays, self._vectors(T[:, :3, 3]), rotations, spread]
+            inputs += [places, self._ints(np.flatnonzero(moments == moment)), 1.0 / exposure.samples**2]
+            wp.launch(gather, batch.count, inputs, [light], device=self._device)
+        return light
 
 
-def _spread(exposure: Exposure[WarpBody]) -> tuple[np.ndarray, Floats32]:
+def _spread(exposure: Exposure[WarpBody]) -> tuple[Ints32, Floats32]:
     """Return (S,) the moment of each ray of a pixel, and (S, 2, P) where within its pixel it goes; see `gather`."""
     of_shots = [list(exposure.passes(shot)) for shot in exposure.shots]
-    moments = np.array([moment for moment, _ in of_shots[0]])
+    moments = np.array([moment for moment, _ in of_shots[0]], dtype=np.int32)
     if exposure.samples == 1:
         return moments, np.zeros((0, 2, 1), dtype=np.float32)
     parts = [np.stack([places for _, places in passes if places is not None]) for passes in of_shots]
     return moments, np.concatenate(parts, axis=2)
 
 
-class _Batch:
-    """Rays of all pixels of several views, one view after the other."""
+class Batch:
+    """The P pixels of several views on a device, one view after the other.
+
+    Attributes:
+        count: P.
+        ends: (V,) where the pixels of each view end.
+        places_count: places in all images.
+        first_places: (V,) where each image begins among them.
+        shot_of, places, centres, across, down, radius: (P,) of the pixels; see `ViewRays`.
+    """
 
     def __init__(self, views: Sequence[ViewRays], device: str) -> None:
         import warp as wp
@@ -172,12 +202,20 @@ class _Batch:
         lengths = [len(rays.places) for rays in views]
         self.ends = np.cumsum(lengths)
         self.count = int(self.ends[-1])
-        shots = wp.array(np.repeat(np.arange(len(views)), lengths).astype(np.int32), device=device)
-        tables = ([getattr(rays, name).T for rays in views] for name in ("centres", "across", "down"))
-        arrays = (np.ascontiguousarray(np.concatenate(table)) for table in tables)
-        self.rays = [shots, *(wp.array(table, dtype=wp.vec3, device=device) for table in arrays)]
+        *self.first_places, self.places_count = np.cumsum([0, *(rays.width * rays.height for rays in views)]).tolist()
+        self.shot_of = wp.array(np.repeat(np.arange(len(views)), lengths).astype(np.int32), device=device)
+        self.places = wp.array(np.concatenate([rays.places for rays in views]), dtype=wp.int32, device=device)
+        self.radius = wp.array(np.concatenate([rays.radius for rays in views]), dtype=wp.float32, device=device)
+        self.centres, self.across, self.down = (
+            wp.array(np.ascontiguousarray(np.concatenate(table)), dtype=wp.vec3, device=device)
+            for table in ([getattr(rays, name).T for rays in views] for name in ("centres", "across", "down"))
+        )
+
+    def split(self, values: Any) -> list[Any]:
+        """Return what belongs to each view."""
+        return [np.ascontiguousarray(part) for part in np.split(values, self.ends[:-1])]
 
 
 @lru_cache(maxsize=KEPT_BATCHES)
-def _on_device(views: tuple[ViewRays, ...], device: str) -> _Batch:
-    return _Batch(views, device)
+def _on_device(views: tuple[ViewRays, ...], device: str) -> Batch:
+    return Batch(views, device)

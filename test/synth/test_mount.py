@@ -139,7 +139,7 @@ def test_a_rig_whose_cameras_are_inside_the_head_is_refused(people: list[Person]
 
 def test_another_mount_is_another_view_of_the_same_person(rig: Rig, people: list[Person], wearer: Wearer) -> None:
     one, other = (
-        Wearer(rig, wearer.person, wearer._motion, wearer.place, make_mount(rig, wearer.person, rng))
+        Wearer(rig, wearer.person, wearer.motion, wearer.place, make_mount(rig, wearer.person, rng))
         for rng in (np.random.default_rng(1), np.random.default_rng(2))
     )
     np.testing.assert_array_equal(one.pose_at(5.0).joints_world, other.pose_at(5.0).joints_world)

@@ -121,7 +121,7 @@ def test_views_at_once_and_one_by_one_and_again_are_equal_and_embrees(pair: Pair
 
 
 def test_photographs_and_truth_are_embrees(wearer: Wearer, device: str) -> None:
-    other = Wearer(wearer.rig, wearer.person, wearer._motion, wearer.place, wearer.mount, RendererChoice(WARP, device))
+    other = Wearer(wearer.rig, wearer.person, wearer.motion, wearer.place, wearer.mount, RendererChoice(WARP, device))
     images = []
     for one in (wearer, other):
         frames = [Frame(view, 64, 64, np.random.default_rng(index)) for index, view in enumerate(wearer.rig.views)]
@@ -150,7 +150,7 @@ def test_a_place_without_lights_and_shadows_is_seen(wearer: Wearer, device: str)
 
 
 def test_light_does_not_depend_on_other_views_widths(wearer: Wearer, device: str) -> None:
-    other = Wearer(wearer.rig, wearer.person, wearer._motion, wearer.place, wearer.mount, RendererChoice(WARP, device))
+    other = Wearer(wearer.rig, wearer.person, wearer.motion, wearer.place, wearer.mount, RendererChoice(WARP, device))
     wide, narrow = wearer.rig.views[:2]
 
     def light(*frames: tuple[str, int]) -> list[np.ndarray]:
