@@ -41,12 +41,15 @@ class Estimator(Protocol):
         trained: False for random weights, whose poses mean nothing.
         last_timings_s: seconds that each stage of the last estimate took: "decode", "preprocess",
             "infer", "postprocess".
+        notice: what users must know, for example that an execution engine failed and another is used; "" if
+            all is as configured.
     """
 
     model_id: str
     views: tuple[str, ...]
     trained: bool
     last_timings_s: dict[str, float]
+    notice: str
 
     def warm_up(self) -> None:
         """Make the first estimate as fast as the later ones."""

@@ -16,6 +16,7 @@ from egorear_ros.estimators.base import EstimateError, Prepared
 from egorear_ros.estimators.confidence import joint_confidences
 from egorear_ros.estimators.preprocessor import MakeBuffer, NetworkInput, Preprocessor
 from egorear_ros.runtimes.base import Prediction, Runtime
+from egorear_ros.runtimes.fallback import FallbackRuntime
 from egorear_ros.structures import BodyPose, Frame, FrameSet, Lens, Rig, TrackingState
 from egorear_ros.tracing import TRACE
 
@@ -55,6 +56,7 @@ class EgoRearEstimator:
         self.views = rig.views
         self.trained = trained
         self.last_timings_s: dict[str, float] = {}
+        self.notice = ""
         self._runtime = runtime
         self._rig = rig
         self._accept_missing_views = accept_missing_views
@@ -91,6 +93,8 @@ class EgoRearEstimator:
         with _timed(timings, "postprocess"):
             pose = self._pose(prepared, prediction)
         self.last_timings_s = timings
+        if isinstance(self._runtime, FallbackRuntime):
+            self.notice = self._runtime.notice
         return pose
 
     def _usable_frames(self, frames: FrameSet) -> dict[str, Frame]:

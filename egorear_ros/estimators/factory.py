@@ -1,6 +1,7 @@
 """From configuration to a ready method."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from egorear_ros.config import EstimatorConfig, RuntimeConfig
 from egorear_ros.estimators.base import Estimator, EstimatorSetupError
@@ -9,6 +10,9 @@ from egorear_ros.estimators.null import NullEstimator
 from egorear_ros.estimators.preprocessor import MakeBuffer, pinned
 from egorear_ros.estimators.smoothing import SmoothedEstimator
 from egorear_ros.structures import Rig
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LOG = logging.getLogger(__name__)
 REDUCED_JPEGS = ("egorear_small",)
@@ -51,7 +55,16 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
     rig = rig_for(checkpoint, rig)
     size = checkpoint.header.size.image_size
     network = load_network(checkpoint, rig)
-    engine = make_runtime(network, runtime, identify(network, rig, size, checkpoint.model_id))
+    digest = checkpoint.digest
+
+    def load_again() -> "nn.Module":
+        again = load_checkpoint(config.checkpoint, legacy_syn_geometry=config.legacy_syn_geometry)
+        if again.digest != digest:
+            raise EstimatorSetupError(f"{again.path} holds other weights by now, {again.model_id}.")
+        return load_network(again, rig)
+
+    identity = identify(network, rig, size, checkpoint.model_id)
+    engine = make_runtime(network, runtime, identity, load_again)
     LOG.info("%s for %s, %s", checkpoint.model_id, ", ".join(rig.views), engine.description)
     accept = config.missing_views == "always" or (
         config.missing_views == "auto" and checkpoint.header.trained_with_missing_views
@@ -74,7 +87,8 @@ def _untrained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Est
     from egorear_ros.runtimes.identity import identify
 
     network, model_id = build_untrained(config.method, rig), f"{config.method}-untrained"
-    engine = make_runtime(network, runtime, identify(network, rig, ModelSize.image_size, model_id))
+    identity = identify(network, rig, ModelSize.image_size, model_id)
+    engine = make_runtime(network, runtime, identity, lambda: build_untrained(config.method, rig))
     LOG.warning("%s has random weights: its poses mean nothing. Set estimator.checkpoint.", config.method)
     return EgoRearEstimator(
         engine,

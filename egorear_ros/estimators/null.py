@@ -18,6 +18,7 @@ class NullEstimator:
         """Pretend to need `views`, and to think for `delay_s`."""
         self.views = views
         self.last_timings_s: dict[str, float] = {}
+        self.notice = ""
         self._delay_s = delay_s
 
     def warm_up(self) -> None:

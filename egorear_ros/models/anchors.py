@@ -59,7 +59,7 @@ class AnchorProjection(nn.Module):
                 whose cameras move between recordings; None: the rig's own.
         """
         if T_camera_device is None:
-            T_camera_device = self.T_camera_device.expand(len(points_cm), -1, -1, -1)
+            T_camera_device = self.T_camera_device[None]
         # Calibrations are double precision; a double would not mix with the weights.
         T_camera_device = T_camera_device.to(points_cm.dtype)
         start_cm, uv, valid = points_cm.clone(), [], []

@@ -58,8 +58,7 @@ class DeformableAttention(nn.Module):
         Returns:
             (B, V, J, D).
         """
-        batch, _, joints, _ = anchors_uv.shape
-        per_head = (batch, joints, self.heads, self.points)
+        per_head = (-1, anchors_uv.shape[2], self.heads, self.points)
         offsets = self.sampling_offsets(query).view(*per_head, 2) / self.map_size
         weights = self.attention_weights(query).view(per_head).softmax(dim=-1)
         locations = anchors_uv[:, :, :, None, None] + offsets[:, None]
@@ -69,9 +68,9 @@ class DeformableAttention(nn.Module):
 
     def _sample(self, values: Tensor, locations: Tensor) -> Tensor:
         """Sample (B, V, H * W, D) at (B, V, J, heads, points, 2); (B, V, heads, D / heads, J, points)."""
-        batch, views = values.shape[:2]
-        maps = values.view(batch * views, self.map_size, self.map_size, self.heads, -1)
+        views, width = values.shape[1], values.shape[3] // self.heads
+        maps = values.view(-1, self.map_size, self.map_size, self.heads, width)
         maps = maps.permute(0, 3, 4, 1, 2).flatten(0, 1)
         grid = (locations * 2.0 - 1.0).flatten(0, 1).transpose(1, 2).flatten(0, 1)
         sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        return sampled.view(batch, views, self.heads, *sampled.shape[1:])
+        return sampled.view(-1, views, self.heads, *sampled.shape[1:])

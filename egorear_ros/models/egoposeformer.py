@@ -36,7 +36,7 @@ class PooledLifter(PoseTransformer):
         memory = self.project_features(features)
         source = memory if refined_features is features else self.project_features(refined_features)
         pooled = mask_views(source.mean(dim=(-2, -1)), view_mask)
-        proposal_cm = self.mlp_pred(pooled.flatten(1)).unflatten(-1, (self.size.joint_count, 3))
+        proposal_cm = self.mlp_pred(pooled.flatten(1)).view(-1, self.size.joint_count, 3)
         return self.correct(proposal_cm, memory, T_camera_device, view_mask)
 
 

@@ -82,12 +82,12 @@ def encode_views(encoder: nn.Module, images: Tensor, view_mask: Tensor | None) -
         encoded = encoder(flat)
     elif torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling():
         # A fixed graph cannot leave images out; without batch statistics zeros do the same.
-        whole = Encoding(*(part.unflatten(0, images.shape[:2]) for part in encoder(flat)))
+        whole = Encoding(*(part.unflatten(0, (-1, images.shape[1])) for part in encoder(flat)))
         return Encoding(*(mask_views(part, view_mask) for part in whole))
     else:
         present = view_mask.flatten()
         encoded = Encoding(*(_scatter(part, present) for part in encoder(flat[present])))
-    return Encoding(*(part.unflatten(0, images.shape[:2]) for part in encoded))
+    return Encoding(*(part.unflatten(0, (-1, images.shape[1])) for part in encoded))
 
 
 def _scatter(values: Tensor, present: Tensor) -> Tensor:

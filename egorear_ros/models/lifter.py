@@ -15,7 +15,7 @@ from egorear_ros.models.anchors import AnchorProjection, Anchors
 from egorear_ros.models.blocks import conv1x1, conv3x3
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.transformer import JointTransformerLayer
-from egorear_ros.models.views import mask_views
+from egorear_ros.models.views import mask_views, repeat_as
 from egorear_ros.structures import Rig
 
 
@@ -83,13 +83,13 @@ class PoseTransformer(nn.Module):
 
     def project_features(self, features: Tensor) -> Tensor:
         """Map (B, V, C, H, W) encoder features to the lifter's own."""
-        return self.feat_proj(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+        return self.feat_proj(features.flatten(0, 1)).unflatten(0, (-1, self.size.view_count))
 
     def first_query(self, points_cm: Tensor) -> Tensor:
         """Describe (B, J, 3) joints by their number, as a fraction of J, and their coordinates; (B, J, D)."""
         joints = points_cm.shape[1]
         number = torch.arange(1, joints + 1, device=points_cm.device, dtype=points_cm.dtype) / joints
-        return self.query_gen_mlp(torch.cat((number[:, None].expand(len(points_cm), -1, 1), points_cm), dim=-1))
+        return self.query_gen_mlp(torch.cat((repeat_as(number[:, None], points_cm[..., :1]), points_cm), dim=-1))
 
 
 class Lifter(PoseTransformer):
@@ -132,6 +132,6 @@ class Lifter(PoseTransformer):
 
     def propose(self, refined_features: Tensor, view_mask: Tensor | None = None) -> Tensor:
         """Guess (B, J, 3) joints, device frame, cm, from all views' refined features."""
-        per_view = self.conv_frame_feat(refined_features.flatten(0, 1)).unflatten(0, refined_features.shape[:2])
+        per_view = self.conv_frame_feat(refined_features.flatten(0, 1)).unflatten(0, (-1, self.size.view_count))
         pose: Tensor = self.mlp_pred(mask_views(per_view, view_mask).flatten(1))
-        return pose.view(len(pose), self.size.joint_count, 3)
+        return pose.view(-1, self.size.joint_count, 3)

@@ -28,4 +28,13 @@ def mask_views(values: Tensor, view_mask: Tensor | None) -> Tensor:
     """Return (B, V, ...) values with those of masked views zero."""
     if view_mask is None:
         return values
-    return values.masked_fill(~view_mask.view(*view_mask.shape, *[1] * (values.ndim - 2)), 0.0)
+    return values.masked_fill(~view_mask[(..., *[None] * (values.ndim - 2))], 0.0)
+
+
+def repeat_as(values: Tensor, like: Tensor) -> Tensor:
+    """Return values repeated to the shape that they and a finite `like` have together.
+
+    By arithmetic: the tracing exporter takes the sizes of an expansion for constants, and exported files are for any
+    batch. For the same reason views of tensors leave the batch open (-1).
+    """
+    return values + 0.0 * like

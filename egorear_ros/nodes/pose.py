@@ -236,7 +236,7 @@ class PoseNode(EgorearNode[PoseConfig]):
         if not self.active or self._estimator is None:
             return
         tally = self._tally
-        yield Health("estimates", *self._judge(tally, self._estimator.trained), self._counts(tally, self._estimator))
+        yield Health("estimates", *self._judge(tally, self._estimator), self._counts(tally, self._estimator))
         yield Health("latency", Level.OK, tally.stages.summary(), tally.stages.values())
         self._reported = (tally.published, tally.failed)
 
@@ -251,7 +251,7 @@ class PoseNode(EgorearNode[PoseConfig]):
             "sets failed": tally.failed,
         }
 
-    def _judge(self, tally: _Tally, trained: bool) -> tuple[Level, str]:
+    def _judge(self, tally: _Tally, estimator: Estimator) -> tuple[Level, str]:
         published, failed = self._reported
         silent_s = time.monotonic() - tally.last_received_s
         if not self.enabled:
@@ -261,7 +261,9 @@ class PoseNode(EgorearNode[PoseConfig]):
         if silent_s > SILENT_S:
             topic = self.resolve_topic_name("frame_set")
             return Level.ERROR, f"no frame set on {topic} for {silent_s:.0f} s: see the node sync and the cameras"
-        if not trained:
+        if estimator.notice:
+            return Level.WARN, estimator.notice
+        if not estimator.trained:
             return Level.WARN, "the model has random weights, its poses mean nothing: set estimator.checkpoint"
         if tally.failed > failed:
             return Level.WARN, f"some sets gave no pose: {tally.last_problem}"

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from torch import nn
@@ -11,14 +12,18 @@ from torch import nn
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.runtimes.base import NotInstalledError, Runtime, RuntimeSetupError
 from egorear_ros.runtimes.identity import ModelFileError, ModelIdentity
+from egorear_ros.runtimes.measured import record_path, remember, remembered
 from egorear_ros.runtimes.pytorch import choose_device
 
 LOG = logging.getLogger(__name__)
-CANDIDATES = {"cpu": ("openvino", "onnxruntime"), "cuda": ()}
+CANDIDATES = {"cpu": ("openvino", "onnxruntime"), "cuda": ("tensorrt", "pytorch_compiled")}
 TOLERANCE_CM = 0.01
 """Largest distance of a joint from PyTorch's: a tenth of a millimetre."""
 
 RUNS = 3
+
+ENGINE_ERRORS = (RuntimeError, ModelFileError)
+"""What engines raise that are missing or broken."""
 
 Maker = Callable[[nn.Module, RuntimeConfig, ModelIdentity], Runtime]
 
@@ -27,6 +32,8 @@ def choose_runtime(
     network: nn.Module, config: RuntimeConfig, identity: ModelIdentity, makers: Mapping[str, Maker]
 ) -> Runtime:
     """Return the fastest engine; why, and why not the others, is logged.
+
+    What was measured is kept, so that the next start on the same machine only loads the engine.
 
     Args:
         network: with its weights.
@@ -42,30 +49,53 @@ def choose_runtime(
             f"runtime.precision is {config.precision}, but auto chooses among engines that agree with fp32. "
             "Name an engine in runtime.name."
         )
-    best = makers["pytorch"](network, replace(config, name="pytorch"), identity)
-    images, mask = _inputs(identity)
-    expected = best.run(images, view_mask=mask).joints_cm
-    best_s = _fastest_s(best, images[:1])
-    pytorch_s = best_s
-    for name in CANDIDATES[choose_device(config.device).type]:
+    candidates = CANDIDATES[choose_device(config.device).type]
+    record = record_path(identity, config, candidates)
+    known = remembered(record, ("pytorch", *candidates))
+    if known is not None:
+        name, times_ms = known
+        measured = ", ".join(f"{engine} {value:.1f} ms" for engine, value in times_ms.items())
         try:
             engine = makers[name](network, replace(config, name=name), identity)
-            error_cm = float(np.abs(engine.run(images, view_mask=mask).joints_cm - expected).max())
-        except NotInstalledError as error:
-            LOG.info("runtime.name auto: %s is left out: %s", name, error)
+        except ENGINE_ERRORS as error:
+            LOG.warning("runtime.name auto: %s was fastest, but does not work any more: %s", name, error)
+        else:
+            LOG.info("runtime.name auto: chosen: %s, as measured before (%s).", engine.description, measured)
+            return engine
+    return _measure(network, config, identity, {name: makers[name] for name in ("pytorch", *candidates)}, record)
+
+
+def _measure(
+    network: nn.Module, config: RuntimeConfig, identity: ModelIdentity, makers: Mapping[str, Maker], record: Path
+) -> Runtime:
+    """Compare all engines with the first, PyTorch; write down and return the fastest that agrees."""
+    images, mask = _inputs(identity)
+    engines: dict[str, Runtime] = {}
+    times_ms: dict[str, float] = {}
+    expected = None
+    for name, make in makers.items():
+        try:
+            engine = make(network, replace(config, name=name), identity)
+            joints_cm = engine.run(images, view_mask=mask).joints_cm
+        except ENGINE_ERRORS as error:
+            if expected is None:
+                raise
+            level = logging.INFO if isinstance(error, NotInstalledError) else logging.WARNING
+            what = "is left out" if isinstance(error, NotInstalledError) else "does not work here"
+            LOG.log(level, "runtime.name auto: %s %s: %s", name, what, error)
             continue
-        except (RuntimeSetupError, ModelFileError, RuntimeError) as error:
-            LOG.warning("runtime.name auto: %s does not work here: %s", name, error)
-            continue
+        if expected is None:
+            expected = joints_cm
+        error_cm = float(np.abs(joints_cm - expected).max())
         if not error_cm <= TOLERANCE_CM:
             LOG.warning("runtime.name auto: %s is left out: its joints are %.3g mm off.", name, 10.0 * error_cm)
             continue
-        seconds = _fastest_s(engine, images[:1])
-        LOG.info("runtime.name auto: %s takes %.1f ms, pytorch %.1f ms.", name, 1e3 * seconds, 1e3 * pytorch_s)
-        if seconds < best_s:
-            best, best_s = engine, seconds
-    LOG.info("runtime.name auto: chosen: %s.", best.description)
-    return best
+        engines[name], times_ms[name] = engine, 1e3 * _fastest_s(engine, images[:1])
+        LOG.info("runtime.name auto: %s takes %.1f ms, pytorch %.1f ms.", name, times_ms[name], times_ms["pytorch"])
+    best = min(times_ms, key=times_ms.__getitem__)
+    remember(record, best, times_ms)
+    LOG.info("runtime.name auto: chosen: %s.", engines[best].description)
+    return engines[best]
 
 
 def _inputs(identity: ModelIdentity) -> tuple[np.ndarray, np.ndarray]:

@@ -7,28 +7,60 @@ from torch import nn
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.models.anchors import AnchorProjection
 from egorear_ros.runtimes.base import Float32Array, Runtime, RuntimeSetupError
+from egorear_ros.runtimes.fallback import FallbackRuntime, next_engines
 from egorear_ros.runtimes.identity import ModelIdentity
-from egorear_ros.runtimes.pytorch import OptimizedPyTorchRuntime, PyTorchRuntime
+from egorear_ros.runtimes.pytorch import OptimizedPyTorchRuntime, PyTorchRuntime, choose_device
 
 Maker = Callable[[nn.Module, RuntimeConfig, ModelIdentity], Runtime]
+RUN_FILES = ("onnxruntime", "openvino", "tensorrt")
 
 
-def make_runtime(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> Runtime:
+def make_runtime(
+    network: nn.Module,
+    config: RuntimeConfig,
+    identity: ModelIdentity,
+    reload: Callable[[], nn.Module] | None = None,
+) -> Runtime:
     """Build the engine that the configuration names.
 
     Args:
         network: `EgoRear`, `EgoRearSmall` or `EgoPoseFormer` with its weights.
-        config: engine, device, precision, threads.
+        config: engine, device, precision, threads, fallback.
         identity: of the network.
+        reload: makes the network again, should an engine fail in flight; None: `network` is kept in memory
+            for that.
 
     Raises:
         RuntimeSetupError: a library, a device or a precision is not there.
+        ModelFileError: `config.model` is not a file of this network.
     """
+    _check_model_file(config)
+    engine = _make(network, config, identity)
+    if not config.fallback:
+        return engine
+    again = reload or (lambda: network)
+    device = choose_device("cpu" if config.name == "openvino" else config.device)
+    others = [
+        (title, lambda settings=settings: _make(again(), settings, identity))
+        for title, settings in next_engines(config, device.type)
+    ]
+    return FallbackRuntime(engine, others) if others else engine
+
+
+def _make(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> Runtime:
     if config.name == "auto":
         from egorear_ros.runtimes.auto import choose_runtime
 
         return choose_runtime(network, config, identity, MAKERS)
     return MAKERS[config.name](network, config, identity)
+
+
+def _check_model_file(config: RuntimeConfig) -> None:
+    if config.model and config.name not in RUN_FILES:
+        raise RuntimeSetupError(
+            f"runtime.model is {config.model}, but {config.name} runs no files. Set runtime.name to "
+            f"{', '.join(RUN_FILES[:-1])} or {RUN_FILES[-1]}, or runtime.model to an empty text."
+        )
 
 
 def _plain(network: nn.Module, config: RuntimeConfig, _: ModelIdentity) -> Runtime:
@@ -44,20 +76,35 @@ def _pytorch(network: nn.Module, config: RuntimeConfig, _: ModelIdentity) -> Run
     return OptimizedPyTorchRuntime(network, config)
 
 
+def _compiled(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> Runtime:
+    from egorear_ros.runtimes.pytorch_compiled import CompiledPyTorchRuntime
+
+    return CompiledPyTorchRuntime(network, config, identity)
+
+
 def _onnxruntime(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> Runtime:
-    from egorear_ros.runtimes.onnx_cache import cached_onnx
+    from egorear_ros.runtimes.onnx_cache import cache_folder, onnx_for
     from egorear_ros.runtimes.onnxruntime import OnnxRuntime, check_onnxruntime
 
     check_onnxruntime(config)
-    return OnnxRuntime(cached_onnx(network, identity), identity, own_extrinsics(network), config)
+    path = onnx_for(network, config, identity)
+    return OnnxRuntime(path, identity, own_extrinsics(network), config, cache_folder())
 
 
 def _openvino(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> Runtime:
-    from egorear_ros.runtimes.onnx_cache import cached_onnx
+    from egorear_ros.runtimes.onnx_cache import onnx_for
     from egorear_ros.runtimes.openvino import OpenVinoRuntime, check_openvino
 
     check_openvino(config)
-    return OpenVinoRuntime(cached_onnx(network, identity), identity, own_extrinsics(network), config)
+    return OpenVinoRuntime(onnx_for(network, config, identity), identity, own_extrinsics(network), config)
+
+
+def _tensorrt(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> Runtime:
+    from egorear_ros.runtimes.onnx_cache import onnx_for
+    from egorear_ros.runtimes.tensorrt import TensorRtRuntime, check_tensorrt
+
+    check_tensorrt(config)
+    return TensorRtRuntime(onnx_for(network, config, identity), identity, own_extrinsics(network), config)
 
 
 def own_extrinsics(network: nn.Module) -> Float32Array:
@@ -68,7 +115,9 @@ def own_extrinsics(network: nn.Module) -> Float32Array:
 
 MAKERS: dict[str, Maker] = {
     "pytorch": _pytorch,
+    "pytorch_compiled": _compiled,
     "pytorch_plain": _plain,
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
+    "tensorrt": _tensorrt,
 }

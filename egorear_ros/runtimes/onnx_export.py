@@ -1,8 +1,10 @@
-"""A pose network as an ONNX file: fixed names, one frame set at a time, and metadata that say what it is."""
+"""A pose network as an ONNX file: fixed names, any batch, and metadata that say what it is."""
 
 import logging
 import os
 import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +12,42 @@ import torch
 from torch import Tensor, nn
 
 from egorear_ros.models.egoposeformer import EgoPoseFormer
-from egorear_ros.models.egorear import EgoRearOutput
+from egorear_ros.models.egorear import EgoRear, EgoRearOutput
 from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.lifter import Lift
 from egorear_ros.models.small.network import EgoRearSmall, SmallOutput
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
-from egorear_ros.runtimes.onnx_file import FORMAT
+from egorear_ros.runtimes.onnx_file import FORMAT, INPUTS
+from egorear_ros.runtimes.precision import reduce_precision
 from egorear_ros.skeleton import EGO4VIEW
 
+EXPORTED = (EgoRear, EgoRearSmall, EgoPoseFormer)
 OPSET = 17
-INPUTS = ("images", "view_mask", "T_camera_device")
-BATCH = 1
-"""Fixed: the tracing exporter takes the batch for a constant in many places."""
+OPSETS = range(16, 21)
+"""From the first that has GridSample to the last that the tracing exporter writes."""
+
+TRACED_BATCH = 2
+"""Any but 1, which broadcasts where others do not. The file takes all."""
+
+
+class ExportError(RuntimeError):
+    """A file could not be made: says why, and what to do."""
 
 
 class Portable(nn.Module):
     """A network's inference form with plain tensors on both sides."""
 
-    def __init__(self, network: nn.Module) -> None:
-        """Derive the inference form."""
+    def __init__(self, network: nn.Module, precision: str = "fp32") -> None:
+        """Derive the inference form.
+
+        Args:
+            network: trained.
+            precision: fp32, or fp16 for half precision where `reduce_precision` puts it.
+        """
         super().__init__()
-        self.network = optimize(network)
+        # A file written on a CPU is for GPUs all the same.
+        self.network = reduce_precision(optimize(network), precision, torch.device("cuda"))
 
     def forward(self, images: Tensor, view_mask: Tensor, T_camera_device: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return what `output_names` names."""
@@ -52,7 +68,16 @@ def output_names(network: nn.Module) -> tuple[str, ...]:
     return ("joints_cm", "peaks_uv", "peak_scores", *scale)
 
 
-def export_onnx(network: nn.Module, identity: ModelIdentity, path: Path, *, extrinsics: bool) -> None:
+def export_onnx(
+    network: nn.Module,
+    identity: ModelIdentity,
+    path: Path,
+    *,
+    extrinsics: bool = True,
+    precision: str = "fp32",
+    opset: int = OPSET,
+    finish: Callable[[Path], None] | None = None,
+) -> None:
     """Write a network as ONNX; an existing file is replaced only when the new one is complete.
 
     Args:
@@ -61,23 +86,64 @@ def export_onnx(network: nn.Module, identity: ModelIdentity, path: Path, *, extr
         path: file to write.
         extrinsics: whether the places of the cameras are a third input, `T_camera_device`; otherwise
             they are the rig's, as a constant.
+        precision: fp32 or fp16.
+        opset: version of ONNX's operators, of `OPSETS`.
+        finish: called with the complete file before it gets its name; what it raises keeps the file from
+            getting it.
 
     Raises:
         RuntimeSetupError: the package onnx is not installed.
+        ExportError: the network is of another kind, or the file cannot be written, for example because the disk
+            is full.
     """
     onnx = import_library("onnx", "onnx")
+    if not isinstance(network, EXPORTED):
+        raise ExportError(
+            f"{type(network).__name__} cannot be exported; {', '.join(kind.__name__ for kind in EXPORTED)} can. Run it "
+            "with runtime.name pytorch."
+        )
+    if opset not in OPSETS:
+        raise ExportError(f"opset {opset}: expected {OPSETS[0]} to {OPSETS[-1]}.")
     names = INPUTS if extrinsics else INPUTS[:2]
+    with written_aside(path) as partial:
+        _trace(Portable(network, precision).eval(), names, output_names(network), identity, partial, opset)
+        model = onnx.load(str(partial))
+        set_metadata(model, {**_constants(), **identity.to_metadata(), "precision": precision})
+        onnx.save(model, str(partial))
+        del model
+        if finish is not None:
+            finish(partial)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield a path beside another, which gets the other's name at the end, or is removed if something is raised.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        _trace(Portable(network).eval(), names, output_names(network), identity, partial)
-        model = onnx.load(str(partial))
-        for key, value in {**_constants(), **identity.to_metadata()}.items():
-            entry = model.metadata_props.add()
-            entry.key, entry.value = key, value
-        onnx.save(model, str(partial))
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        raise ExportError(
+            f"{path}: could not be written ({error}). What was there before is untouched. Make room or choose another "
+            "folder."
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def set_metadata(model: Any, values: Mapping[str, str]) -> None:
+    """Give a parsed ONNX file metadata, in place of those of the same names."""
+    kept = {entry.key: entry.value for entry in model.metadata_props} | dict(values)
+    del model.metadata_props[:]
+    for key, value in kept.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
 
 
 def example_inputs(identity: ModelIdentity, batch: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -91,31 +157,37 @@ def example_inputs(identity: ModelIdentity, batch: int, seed: int = 0) -> tuple[
 
 
 def _trace(
-    network: Portable, inputs: tuple[str, ...], outputs: tuple[str, ...], identity: ModelIdentity, path: Path
+    network: Portable,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    identity: ModelIdentity,
+    path: Path,
+    opset: int,
 ) -> None:
     """Record the network. The tracing exporter: the newer one takes minutes for these networks."""
-    arguments: list[Tensor] = list(example_inputs(identity, BATCH))
+    arguments: list[Tensor] = list(example_inputs(identity, TRACED_BATCH))
     if len(inputs) == len(INPUTS):
-        arguments.append(torch.eye(4).expand(BATCH, len(identity.views), 4, 4).contiguous())
-    torch.onnx.register_custom_op_symbolic("aten::mT", _transposed, OPSET)  # type: ignore[attr-defined]
+        arguments.append(torch.eye(4).expand(TRACED_BATCH, len(identity.views), 4, 4).contiguous())
+    torch.onnx.register_custom_op_symbolic("aten::mT", _transposed, opset)  # type: ignore[attr-defined]
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # shapes become constants on purpose
+            warnings.simplefilter("ignore")  # the checks of shapes become constants on purpose
             torch.onnx.export(
                 network,
                 tuple(arguments),
                 str(path),
                 input_names=list(inputs),
                 output_names=list(outputs),
-                opset_version=OPSET,
+                dynamic_axes={name: {0: "batch"} for name in (*inputs, *outputs)},
+                opset_version=opset,
                 dynamo=False,
             )
     finally:
         exporter.setLevel(level)
-        torch.onnx.unregister_custom_op_symbolic("aten::mT", OPSET)  # type: ignore[attr-defined]
+        torch.onnx.unregister_custom_op_symbolic("aten::mT", opset)  # type: ignore[attr-defined]
 
 
 def _transposed(graph: Any, x: Any) -> Any:
@@ -132,11 +204,12 @@ def _constants() -> dict[str, str]:
     return {
         "format": FORMAT,
         "egorear_ros": __version__,
+        "torch": torch.__version__,
         "skeleton": EGO4VIEW.name,
         "joints": ", ".join(EGO4VIEW.joint_names),
         "heatmap_joints": ", ".join(EGO4VIEW.joint_names[index] for index in EGO4VIEW.heatmap_joints),
         "units": "joints_cm and scale_cm in cm, device frame; peaks_uv as fractions of width and height",
-        "images": "RGB, (1, V, 3, H, W), value / 255 minus mean (0.485, 0.456, 0.406) over std (0.229, 0.224, 0.225)",
-        "view_mask": "(1, V) bool, false where a view is missing",
-        "T_camera_device": "(1, V, 4, 4) device to camera coordinates, translation in m; only in some files",
+        "images": "RGB, (B, V, 3, H, W), value / 255 minus mean (0.485, 0.456, 0.406) over std (0.229, 0.224, 0.225)",
+        "view_mask": "(B, V) bool, false where a view is missing",
+        "T_camera_device": "(B, V, 4, 4) device to camera coordinates, translation in m; only in some files",
     }

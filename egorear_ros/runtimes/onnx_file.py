@@ -1,5 +1,6 @@
 """Reading exported files: whose they are, before anything is computed."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from egorear_ros.runtimes.identity import ModelFileError, ModelIdentity
 from egorear_ros.runtimes.install import import_library
 
 FORMAT = "egorear_onnx/1"
+INPUTS = ("images", "view_mask", "T_camera_device")
 
 
 def read_onnx(path: Path) -> Any:
@@ -23,7 +25,7 @@ def read_onnx(path: Path) -> Any:
         model = onnx.load(str(path))
     except Exception as error:
         raise ModelFileError(f"{path}: not a complete ONNX file ({error}). Export it again.") from error
-    metadata = _metadata(model)
+    metadata = metadata_of(model)
     if metadata.get("format") != FORMAT:
         raise ModelFileError(
             f"{path}: its format is {metadata.get('format')!r}, this program reads {FORMAT!r}. Write it with "
@@ -32,19 +34,39 @@ def read_onnx(path: Path) -> Any:
     return model
 
 
-def check_onnx(path: Path, identity: ModelIdentity) -> None:
+def check_onnx(path: Path, identity: ModelIdentity, precisions: Collection[str] = ("fp32",)) -> None:
     """Check that a file is complete and of this model.
+
+    Args:
+        path: the file.
+        identity: of the model that is expected.
+        precisions: of its weights, that will do.
 
     Raises:
         ModelFileError: it is not; says of which it is.
     """
-    found = ModelIdentity.from_metadata(_metadata(read_onnx(path)))
+    model = read_onnx(path)
+    metadata = metadata_of(model)
+    found = ModelIdentity.from_metadata(metadata)
     if found.digest != identity.digest:
         raise ModelFileError(
             f"{path}: is of {found.model_id} for {found.rig} ({found.digest}); expected {identity.model_id} for "
-            f"{identity.rig} ({identity.digest})."
+            f"{identity.rig} ({identity.digest}). Export the weights and the rig that are used, with `egorear export`."
+        )
+    precision = metadata.get("precision", "fp32")
+    if precision not in precisions:
+        raise ModelFileError(
+            f"{path}: its weights are {precision}; expected {' or '.join(precisions)}. Set runtime.precision to "
+            f"{precision}, or write another file with `egorear export --precision`."
+        )
+    inputs = {entry.name for entry in model.graph.input}
+    if inputs != set(INPUTS):
+        raise ModelFileError(
+            f"{path}: its inputs are {', '.join(sorted(inputs))}; expected {', '.join(INPUTS)}. Export it again, "
+            "without --fixed-extrinsics."
         )
 
 
-def _metadata(model: Any) -> dict[str, str]:
+def metadata_of(model: Any) -> dict[str, str]:
+    """Return what a parsed file says about itself."""
     return {entry.key: entry.value for entry in model.metadata_props}

@@ -11,9 +11,9 @@ from egorear_ros.runtimes.arrays import Feed, make_feed, run_each
 from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
-from egorear_ros.runtimes.onnx_file import check_onnx
 
-PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
+PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+"""What is not quantised in a file of int8 is computed in."""
 
 
 def check_openvino(config: RuntimeConfig) -> None:
@@ -39,7 +39,6 @@ class OpenVinoRuntime:
     ) -> None:
         """Compile a file; see `OnnxRuntime`. Compiled models are kept beside it for the next start."""
         check_openvino(config)
-        check_onnx(path, identity)
         library = import_library("openvino", "openvino")
         settings: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[config.precision],
@@ -49,7 +48,10 @@ class OpenVinoRuntime:
         if config.threads:
             settings["INFERENCE_NUM_THREADS"] = config.threads
         core = library.Core()
-        compiled = core.compile_model(core.read_model(str(path)), "CPU", settings)
+        model = core.read_model(str(path))
+        # Of known shape it is faster, and frame sets come one at a time.
+        model.reshape({entry.get_any_name(): [1, *list(entry.partial_shape)[1:]] for entry in model.inputs})
+        compiled = core.compile_model(model, "CPU", settings)
         self._request = compiled.create_infer_request()
         self._names = [output.get_any_name() for output in compiled.outputs]
         self._identity, self._extrinsics = identity, T_camera_device

@@ -1,6 +1,7 @@
-"""Fewer digits where most of the work is: the image encoder alone.
+"""Fewer digits where most of the work is: in convolutions over whole maps.
 
-Places in images, rays and coordinates need more digits than bfloat16 has, and cost little.
+Places in images, rays and coordinates need more digits than bfloat16 has, and cost little. The last
+layer of a heatmap head stays as it is as well: neighbours of a peak would become equal.
 """
 
 from typing import cast
@@ -9,6 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from egorear_ros.models.encoder import Encoding
+from egorear_ros.models.fast.encoder import FastEncoder
+from egorear_ros.models.fast.network import FastEgoRear, FastRefiner
+from egorear_ros.models.fast.small import FastSmallEncoder
 from egorear_ros.runtimes.base import RuntimeSetupError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -28,8 +32,21 @@ class ReducedEncoder(nn.Module):
         return Encoding(encoded.features.float(), encoded.deepest.float())
 
 
+class ReducedLayers(nn.Module):
+    """Layers that compute with fewer digits and answer in single precision."""
+
+    def __init__(self, layers: nn.Module, dtype: torch.dtype) -> None:
+        """Convert their weights."""
+        super().__init__()
+        self.layers, self.dtype = layers.to(dtype), dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers."""
+        return self.layers(x.to(self.dtype)).float()
+
+
 def reduce_precision(network: nn.Module, precision: str, device: torch.device) -> nn.Module:
-    """Return an inference form whose encoders compute with `precision`; the one given is changed.
+    """Return an inference form whose convolutions compute with `precision`; the one given is changed.
 
     Args:
         network: made by `optimize`.
@@ -41,13 +58,36 @@ def reduce_precision(network: nn.Module, precision: str, device: torch.device) -
     """
     if precision == "fp32":
         return network
+    if precision not in DTYPES:
+        raise RuntimeSetupError(
+            f"runtime.precision is {precision}, but PyTorch knows {', '.join(DTYPES)}. Set one of these, or "
+            "runtime.name to openvino or onnxruntime."
+        )
     if precision == "fp16" and device.type == "cpu":
         raise RuntimeSetupError("runtime.precision fp16 is for GPUs. On a CPU set it to bf16 or fp32.")
     dtype = DTYPES[precision]
-    if hasattr(network, "encoders"):
-        encoders = cast(nn.ModuleDict, network.encoders)
-        for name, encoder in list(encoders.items()):
-            encoders[name] = ReducedEncoder(encoder, dtype)
-    else:
-        network.encoder = ReducedEncoder(cast(nn.Module, network.encoder), dtype)
+    if isinstance(network, FastEgoRear):
+        _reduce_egorear(network, dtype)
+        return network
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, FastEncoder | FastSmallEncoder):
+                setattr(module, name, ReducedEncoder(child, dtype))
     return network
+
+
+def _reduce_egorear(network: FastEgoRear, dtype: torch.dtype) -> None:
+    for group in network.groups:
+        network.encoders[group] = ReducedEncoder(network.encoders[group], dtype)
+        network.heads[group] = _all_but_the_last(cast(nn.Sequential, network.heads[group]), dtype)
+    for module in network.refiners:
+        refiner = cast(FastRefiner, module)
+        refiner.base = ReducedLayers(refiner.base, dtype)
+        refiner.refined = ReducedLayers(refiner.refined, dtype)
+        refiner.heatmaps = _all_but_the_last(refiner.heatmaps, dtype)
+    lifter = network.lifter.lifter
+    lifter.conv_frame_feat = ReducedLayers(lifter.conv_frame_feat, dtype)
+
+
+def _all_but_the_last(layers: nn.Sequential, dtype: torch.dtype) -> nn.Sequential:
+    return nn.Sequential(ReducedLayers(layers[:-1], dtype), layers[-1])

@@ -88,7 +88,7 @@ def test_factory_puts_the_filter_behind_any_method() -> None:
 class Steps:
     """Poses at 0 m, then 1 m, and lost in between if told so."""
 
-    model_id, views, trained = "steps", ("a",), True
+    model_id, views, trained, notice = "steps", ("a",), True, ""
 
     def __init__(self, states: list[TrackingState]) -> None:
         self.last_timings_s: dict[str, float] = {}

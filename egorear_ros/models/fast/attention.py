@@ -50,14 +50,14 @@ class FastDeformableAttention(nn.Module):
             anchors_uv: (B, V, J, 2).
             valid: (B, V, J) bool.
         """
-        batch, views, joints, _ = anchors_uv.shape
-        per_head = (batch, joints, self.heads, self.points)
+        views, joints = anchors_uv.shape[1], anchors_uv.shape[2]
+        per_head = (-1, joints, self.heads, self.points)
         offsets = self.offsets(query).view(*per_head, 2) / self.size
         weights = self.weights(query).view(per_head).softmax(dim=-1)
         locations = anchors_uv[:, :, :, None, None] + offsets[:, None]
-        taps = bilinear_taps(locations, weights[:, None].expand(locations.shape[:-1]), self.size)
+        taps = bilinear_taps(locations, weights[:, None].expand(-1, views, -1, -1, -1), self.size)
         flat = Taps(*(part.flatten(0, 1).flatten(1, 2) for part in taps))
-        summed = gather(rows.flatten(0, 1), flat).view(batch, views, joints, self.heads, -1)
+        summed = gather(rows.flatten(0, 1), flat).view(-1, views, joints, self.heads, rows.shape[-1])
         seen = torch.einsum("bvjhc,hcd->bvjhd", summed, self.matrix) + self._constant(taps)
         return self.output(seen.flatten(-2)) * valid[..., None]
 
@@ -65,6 +65,8 @@ class FastDeformableAttention(nn.Module):
         """Return what the constant map adds, (B, V, J, heads, D / heads)."""
         if self.constant.shape[2] == 1:
             return taps.weight.sum(dim=-1, keepdim=True) * self.constant[0, :, 0]
+        views, joints = taps.pixel.shape[1], taps.pixel.shape[2]
         by_head = Taps(*(part.transpose(2, 3) for part in taps))
         flat = Taps(*(part.flatten(0, 2) for part in by_head))
-        return gather(self.constant.flatten(0, 1), flat).view(*by_head.pixel.shape[:-1], -1).transpose(2, 3)
+        summed = gather(self.constant.flatten(0, 1), flat, repeated=True)
+        return summed.view(-1, views, self.heads, joints, summed.shape[-1]).transpose(2, 3)

@@ -132,7 +132,7 @@ class FastEgoRear(nn.Module):
 
     def _first_heatmaps(self, features: Tensor) -> Tensor:
         maps = [
-            self.heads[group](features[:, views].flatten(0, 1)).unflatten(0, (len(features), -1))
+            self.heads[group](features[:, views].flatten(0, 1)).unflatten(0, (-1, views.stop - views.start))
             for group, views in self.groups.items()
         ]
         return torch.cat(maps, dim=1)

@@ -46,15 +46,20 @@ def bilinear_taps(locations: Tensor, weights: Tensor, size: int) -> Taps:
     return Taps(index.flatten(-3), weight.flatten(-3))
 
 
-def gather(rows: Tensor, taps: Taps) -> Tensor:
+def gather(rows: Tensor, taps: Taps, *, repeated: bool = False) -> Tensor:
     """Return (N, Q, C) weighted sums of rows.
 
     Args:
-        rows: (M, R, C); N is a multiple of M, and entry n looks at rows n modulo M.
+        rows: (N, R, C); entry n looks at the rows n. If `repeated`, (M, R, C), N is a multiple of M, and entry n
+            looks at the rows n modulo M.
         taps: (N, Q, K).
+        repeated: see `rows`.
     """
-    count, channels = rows.shape[1:]
-    first = (torch.arange(len(taps.pixel), device=rows.device) % len(rows))[:, None, None] * count
-    picked = rows.reshape(-1, channels)[(taps.pixel + first).flatten()]
-    picked = picked.view(*taps.pixel.shape, channels)
+    count, channels = rows.shape[1], rows.shape[2]
+    # Counted, where `arange` would fix the number of entries in an exported file.
+    entry = (taps.pixel[:, :1, :1] * 0 + 1).cumsum(dim=0) - 1
+    if repeated:
+        entry = entry % rows.shape[0]
+    picked = rows.reshape(-1, channels)[(taps.pixel + entry * count).flatten()]
+    picked = picked.view(-1, taps.pixel.shape[1], taps.pixel.shape[2], channels)
     return (taps.weight[..., None, :] @ picked)[..., 0, :]

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from egorear_ros.models.anchors import CM_PER_M, AnchorProjection
 from egorear_ros.models.size import ModelSize
-from egorear_ros.models.small.look import CrossAttention, ViewLook
+from egorear_ros.models.small.look import CrossAttention, ViewLook, with_nobody
 from egorear_ros.models.small.refinement import TokenLayer
+from egorear_ros.models.views import repeat_as
 from egorear_ros.structures import Rig
 
 REACH_CM = 30.0
@@ -50,7 +51,7 @@ class ProposalLayer(nn.Module):
     def forward(self, query: Tensor, tokens: Tensor, keys: Tensor) -> Tensor:
         """Map (B, J, D) queries; tokens and keys as in `CrossAttention`."""
         query = self.norm_look(query + self.look(query, tokens, keys))
-        return self.talk(query, torch.ones(query.shape[:2], dtype=torch.bool, device=query.device))
+        return self.talk(query)
 
 
 class CorrectionLayer(nn.Module):
@@ -65,7 +66,7 @@ class CorrectionLayer(nn.Module):
     def forward(self, query: Tensor, features: Tensor, anchors_uv: Tensor, rays: Tensor, valid: Tensor) -> Tensor:
         """Map (B, J, D) queries; the other arguments as in `ViewLook`."""
         query = self.norm_look(query + self.look(query, features, anchors_uv, rays, valid))
-        return self.talk(query, torch.ones(query.shape[:2], dtype=torch.bool, device=query.device))
+        return self.talk(query)
 
 
 class Regression(nn.Module):
@@ -124,16 +125,14 @@ class SmallLifter(nn.Module):
             T_camera_device: see `AnchorProjection`.
             view_mask: (B, V) bool, False where a view is missing; None: all are there.
         """
-        batch = len(tokens)
-        everyone = torch.cat([tokens.flatten(1, 2), self.nobody.expand(batch, -1, -1)], dim=1)
-        keys = torch.cat([valid.flatten(1, 2), valid.new_ones(batch, 1)], dim=1)
-        query = self.query_embed.weight.expand(batch, -1, -1)
+        everyone, keys = with_nobody(tokens.flatten(1, 2), valid.flatten(1, 2), self.nobody)
+        query = repeat_as(self.query_embed.weight, tokens[:, 0, :1, :1])
         for layer in self.proposal:
             query = layer(query, everyone, keys)
-        pose_cm, scale_cm = self.regress[0](query, self.mean_pose_cm.expand(batch, -1, -1))
+        pose_cm, scale_cm = self.regress[0](query, self.mean_pose_cm)
         poses_cm, scales_cm = [pose_cm], [scale_cm]
         centres = camera_centres(self.project.T_camera_device if T_camera_device is None else T_camera_device)
-        centres = centres.to(features.dtype).expand(batch, -1, -1)
+        centres = centres.to(features.dtype)
         for layer, regress in zip(self.corrections, list(self.regress)[1:], strict=True):
             start_cm = pose_cm.detach()
             anchors = self.project(start_cm, T_camera_device)
@@ -152,6 +151,7 @@ def camera_centres(T_camera_device: Tensor) -> Tensor:
 
 
 def joint_rays(joints_cm: Tensor, centres: Tensor) -> Tensor:
-    """Return (B, V, J, 6): from each camera centre to each (B, J, 3) joint, and the (B, V, 3) centre, m."""
-    towards = joints_cm[:, None] / CM_PER_M - centres[:, :, None]
-    return torch.cat([towards, centres[:, :, None].expand_as(towards)], dim=-1)
+    """Return (B, V, J, 6): from each camera centre to each (B, J, 3) joint, and the (B, V, 3) or (V, 3) centre, m."""
+    centres = centres[..., :, None, :]
+    towards = joints_cm[:, None] / CM_PER_M - centres
+    return torch.cat([towards, repeat_as(centres, towards)], dim=-1)

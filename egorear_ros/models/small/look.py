@@ -15,6 +15,18 @@ from torch import Tensor, nn
 from egorear_ros.models.size import ModelSize
 
 
+def with_nobody(tokens: Tensor, keys: Tensor, nobody: Tensor) -> tuple[Tensor, Tensor]:
+    """Append a token to look at where nobody else may be looked at.
+
+    Args:
+        tokens: (B, N, D).
+        keys: (B, N) bool, where to look.
+        nobody: (1, 1, D) the token.
+    """
+    always = keys[:, :1] | ~keys[:, :1]  # True, but no constant: exported files take any batch
+    return torch.cat([tokens, nobody * always[..., None]], dim=1), torch.cat([keys, always], dim=1)
+
+
 class CrossAttention(nn.Module):
     """Queries collect what tokens say."""
 
@@ -63,18 +75,17 @@ class ViewLook(nn.Module):
             rays: (B, V, J, 6) from camera centre to joint and the centre itself, device frame, m.
             valid: (B, V, J) bool, where to look.
         """
-        batch, views, joints, _ = anchors_uv.shape
-        per_head = (batch, joints, self.heads, self.points)
+        views, joints = anchors_uv.shape[1], anchors_uv.shape[2]
+        per_head = (-1, joints, self.heads, self.points)
         offsets = self.offsets(query).view(*per_head, 2) / self.map_size
         places = anchors_uv[:, :, :, None, None] + offsets[:, None]
         grid = (places + 0.5 / self.map_size) * 2.0 - 1.0
         sampled = F.grid_sample(
             features.flatten(0, 1), grid.flatten(0, 1).flatten(2, 3), padding_mode="border", align_corners=False
-        ).view(batch, views, -1, joints, self.heads, self.points)
+        ).view(-1, views, features.shape[2], joints, self.heads, self.points)
         weights = self.weights(query).view(per_head).softmax(dim=-1)
         seen = torch.einsum("bvcjhp,bjhp->bjvhc", sampled, weights).flatten(-2)
         tokens = (self.value(seen) + self.from_ray(rays.transpose(1, 2))).flatten(0, 1)
         keys = valid.transpose(1, 2).flatten(0, 1)
-        tokens = torch.cat([tokens, self.nobody.expand(len(tokens), -1, -1)], dim=1)
-        keys = torch.cat([keys, keys.new_ones(len(keys), 1)], dim=1)
-        return self.attention(query.flatten(0, 1)[:, None], tokens, keys).view(batch, joints, -1)
+        tokens, keys = with_nobody(tokens, keys, self.nobody)
+        return self.attention(query.flatten(0, 1)[:, None], tokens, keys).view(-1, joints, query.shape[2])

@@ -89,7 +89,7 @@ class EgoRearSmall(nn.Module):
             return self._estimate(features.float(), T_camera_device, view_mask)
 
     def _estimate(self, features: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None) -> SmallOutput:
-        heatmaps = mask_views(self.head(features.flatten(0, 1)).unflatten(0, features.shape[:2]), view_mask)
+        heatmaps = mask_views(self.head(features.flatten(0, 1)).unflatten(0, (-1, self.size.view_count)), view_mask)
         peaks = precise_peaks(heatmaps)
         tokens = self.refiner.tokens(features, peaks, self.rays, T_camera_device)
         refined = heatmaps

@@ -16,7 +16,7 @@ class Rays(NamedTuple):
 
     Attributes:
         directions: (B, V, J, 3) unit vectors, device frame.
-        centres: (B, V, 1, 3) camera centres, device frame, m.
+        centres: (B, V, 1, 3) camera centres, device frame, m; B is 1 for the rig's own.
     """
 
     directions: Tensor
@@ -50,11 +50,12 @@ class ViewRays(nn.Module):
             uv: places; column k of the heatmap is u = k / W.
             T_camera_device: (B, V, 4, 4) extrinsics, translation in m; None: the rig's own.
         """
-        batch, views = uv.shape[:2]
-        table = self.rays_camera.expand(batch, -1, -1, -1, -1).flatten(0, 1)
-        sampled = sample_map(table, uv.flatten(0, 1), self.heatmap_size).unflatten(0, (batch, views))
+        joints = uv.shape[2]
+        # A view's places in all frame sets are looked up together, so that its table need not be repeated.
+        places = uv.transpose(0, 1).flatten(1, 2)
+        sampled = sample_map(self.rays_camera, places, self.heatmap_size).unflatten(1, (-1, joints)).transpose(0, 1)
         if T_camera_device is None:
-            T_device_camera = self.T_device_camera.expand(batch, -1, -1, -1)
+            T_device_camera = self.T_device_camera[None]
             rotation, centres = T_device_camera[..., :3, :3], T_device_camera[..., None, :3, 3]
         else:
             rotation = T_camera_device[..., :3, :3].mT.to(uv.dtype)

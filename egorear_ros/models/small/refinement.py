@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from egorear_ros.heatmap import SIGMA, Peaks, find_peaks
 from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.look import with_nobody
 from egorear_ros.models.small.rays import ViewRays, sample_map
 from egorear_ros.models.transformer import FeedForward, SelfAttention
+from egorear_ros.models.views import repeat_as
 
 PEAK_RADIUS = 1.5
 """Heatmap pixels around the highest one whose centre of mass is the peak."""
@@ -37,7 +39,7 @@ class TokenLayer(nn.Module):
         self.attention, self.norm_attention = SelfAttention(dim, size.attention_heads), nn.LayerNorm(dim)
         self.ffn, self.norm_ffn = FeedForward(dim, 4 * dim), nn.LayerNorm(dim)
 
-    def forward(self, tokens: Tensor, keys: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, keys: Tensor | None = None) -> Tensor:
         """Map (B, N, D) tokens; nobody attends to those where (B, N) `keys` is False."""
         tokens = self.norm_attention(tokens + self.attention(tokens, keys))
         return self.norm_ffn(tokens + self.ffn(tokens))
@@ -64,11 +66,11 @@ class JointTokens(nn.Module):
             rays: of the rig.
             T_camera_device: see `ViewRays.forward`.
         """
-        batch, views = features.shape[:2]
+        views = features.shape[1]
         at_peak = sample_map(features.flatten(0, 1), peaks.uv.flatten(0, 1), self.map_size)
         directions, centres = rays(peaks.uv, T_camera_device)
-        geometry = torch.cat([directions, centres.expand_as(directions), peaks.score[..., None]], dim=-1)
-        seen = self.from_feature(at_peak.unflatten(0, (batch, views)))
+        geometry = torch.cat([directions, repeat_as(centres, directions), peaks.score[..., None]], dim=-1)
+        seen = self.from_feature(at_peak.unflatten(0, (-1, views)))
         return seen + self.from_ray(geometry) + self.joint_embed.weight
 
 
@@ -89,13 +91,10 @@ class TokenRefiner(nn.Module):
 
     def forward(self, tokens: Tensor, valid: Tensor) -> Tensor:
         """Refine (B, V, J, D) tokens; only those where (B, V, J) `valid` are listened to."""
-        shape = tokens.shape
-        flat, keys = tokens.flatten(1, 2), valid.flatten(1, 2)
-        flat = torch.cat([flat, self.nobody.expand(len(flat), -1, -1)], dim=1)
-        keys = torch.cat([keys, keys.new_ones(len(keys), 1)], dim=1)
+        flat, keys = with_nobody(tokens.flatten(1, 2), valid.flatten(1, 2), self.nobody)
         for layer in self.layers:
             flat = layer(flat, keys)
-        return flat[:, :-1].reshape(shape)
+        return flat[:, :-1].unflatten(1, (tokens.shape[1], tokens.shape[2]))
 
     def correct(self, heatmaps: Tensor, features: Tensor, tokens: Tensor) -> Tensor:
         """Return (B, V, J, H, W) heatmaps corrected by refined (B, V, J, D) tokens."""

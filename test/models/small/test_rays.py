@@ -32,7 +32,7 @@ def test_given_extrinsics_replace_those_of_the_rig() -> None:
     T = torch.from_numpy(np.stack([invert_transform(camera.T_device_camera) for camera in RIG.cameras]))
     given = ViewRays(RIG, 32)(uv, T.expand(2, -1, -1, -1))
     torch.testing.assert_close(given.directions, own.directions, atol=1e-5, rtol=0)
-    torch.testing.assert_close(given.centres.expand_as(own.centres), own.centres, atol=1e-6, rtol=0)
+    torch.testing.assert_close(given.centres, own.centres.expand_as(given.centres), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(("column", "row"), [(0, 0), (3, 7), (31, 31)])

@@ -1,0 +1,49 @@
+"""Frame sets of data sets, for what needs images and no truth: calibration of small integers, benchmarks."""
+
+from collections.abc import Iterator, Sequence
+
+from egorear_ros.config import SourceConfig
+from egorear_ros.sources.sequence import SequenceSource, check_sequence, sequence_stems
+from egorear_ros.structures import Frame, Rig
+
+
+def read_frame_sets(paths: Sequence[str], split: str, rig: Rig, count: int) -> Iterator[dict[str, Frame]]:
+    """Yield `count` frame sets, or as many as there are, evenly spread over sequences and time.
+
+    Args:
+        paths: roots of data sets, sequence folders, or folders of these.
+        split: of a data set's root.
+        rig: the views to read.
+        count: how many.
+
+    Raises:
+        EvaluationError: nothing is there.
+        SourceError: an image cannot be read.
+    """
+    from egorear_eval.dataset import find_sequences
+
+    places = [
+        (path, index)
+        for path in find_sequences(list(paths), split)
+        for index in range(len(sequence_stems(check_sequence(path, "calibration"), rig.views)))
+    ]
+    step = max(1, len(places) // count)
+    by_path: dict[str, list[int]] = {}
+    for path, index in places[::step][:count]:
+        by_path.setdefault(path, []).append(index)
+    for path, indices in by_path.items():
+        yield from _read(path, indices, rig)
+
+
+def _read(path: str, indices: Sequence[int], rig: Rig) -> Iterator[dict[str, Frame]]:
+    config = SourceConfig(kind="sequence", path=path)
+    sources = {view: SequenceSource(config, rig, view) for view in rig.views}
+    try:
+        for source in sources.values():
+            source.open()
+        for index in indices:
+            pictures = {view: source.read(index) for view, source in sources.items()}
+            yield {view: Frame(view, 0, picture.encoding, picture.data) for view, picture in pictures.items()}
+    finally:
+        for source in sources.values():
+            source.close()
