@@ -1,7 +1,7 @@
 """An evaluation of a recording from its opening to its folder of results."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from egorear_eval.track import (
 from egorear_eval.what_if import WhatIf
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.check import BagReport, check_bag
-from egorear_ros.bags.truth import JointTrack
-from egorear_ros.bags.views import RigTopics, choose_rig, rig_topics
+from egorear_ros.bags.recorded_rig import rig_of_recording
+from egorear_ros.bags.truth import BagTruth, JointTrack
+from egorear_ros.bags.views import RigTopics, rig_topics
 from egorear_ros.config import SyncConfig
 from egorear_ros.structures import Rig
 
@@ -88,6 +89,7 @@ def open_recording(
     sync: SyncConfig,
     truth: Path | None = None,
     views: Sequence[str] = (),
+    progress: Callable[[int], None] | None = None,
 ) -> Recording:
     """Look through a recording and find its cameras and its ground truth.
 
@@ -98,19 +100,23 @@ def open_recording(
         sync: limits of the synchronizer.
         truth: a sequence folder to take the ground truth from; None: from the recording.
         views: those that must be there; empty: all.
+        progress: called with the number of messages looked at, now and then.
 
     Raises:
         EvaluationError: it cannot be evaluated: says why, and what to do.
         CalibrationError: the rig that it carries is damaged.
     """
-    found_rig = choose_rig(bag, rig)
-    report = check_bag(bag, found_rig, namespace, sync)
+    found_rig = rig_of_recording(bag, rig, namespace)
+    report = check_bag(bag, found_rig, namespace, sync, progress)
     needed = views or (found_rig.views if found_rig is not None else [camera.view for camera in report.cameras])
     verdict = judge(report, needed, rig is not None)
     if found_rig is None:
         raise EvaluationError(f"{report.path} does not carry its rig. Give --calib.")
     topics = rig_topics(bag.topics, namespace, found_rig.views)
     track = folder_truth(truth, bag) if truth is not None else bag_truth(bag, topics)
+    if isinstance(track, BagTruth) and track.damaged:
+        words = f"{len(track.damaged)} ground truths cannot be used, the first: {track.damaged[0]}"
+        verdict = replace(verdict, notes=(*verdict.notes, words))
     source = "" if track is None else str(truth) if truth is not None else topics.truth
     return Recording(bag, found_rig, topics, sync, report, verdict, track, source)
 

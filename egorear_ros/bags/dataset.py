@@ -16,9 +16,10 @@ from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.base import BagError
 from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.origin import Origin, read_origin
+from egorear_ros.bags.recorded_rig import rig_of_recording
 from egorear_ros.bags.truth import BagTruth
 from egorear_ros.bags.typestore import BODY_POSE
-from egorear_ros.bags.views import RigTopics, choose_rig, rig_topics
+from egorear_ros.bags.views import RigTopics, rig_topics
 from egorear_ros.config import SyncConfig
 from egorear_ros.geometry.fisheye import project
 from egorear_ros.geometry.rig_file import save_rig
@@ -98,7 +99,7 @@ def write_dataset(
     """
     chosen = options or DatasetOptions()
     _check_target(out, chosen.overwrite)
-    rig = choose_rig(bag, rig)
+    rig = rig_of_recording(bag, rig, chosen.namespace)
     topics = rig_topics(bag.topics, chosen.namespace, rig.views if rig is not None else ())
     _check_topics(bag, topics)
     truth = _truth(bag, topics, rig)

@@ -1,6 +1,7 @@
 """A recording that grows in its place while messages come, so that a crash keeps what was there before it."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -24,12 +25,13 @@ class Recording:
 
     Args:
         out: the folder to make.
+        custom: what else to say about the recording, see `origin.pack`.
 
     Raises:
         BagError: `out` exists, its parent does not, or nothing can be written there.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, custom: Mapping[str, str] | None = None) -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         if out.exists():
@@ -40,6 +42,8 @@ class Recording:
         self.counts: dict[Topic, int] = {}
         self._connections: dict[Topic, Connection] = {}
         self._writer = Writer(out, version=FORMAT_VERSION, storage_plugin=StoragePlugin.MCAP)
+        for key, value in (custom or {}).items():
+            self._writer.set_custom_data(key, value)
 
     def __enter__(self) -> "Recording":
         try:

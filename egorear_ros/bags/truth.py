@@ -2,6 +2,8 @@
 
 from bisect import bisect_left, insort
 
+import numpy as np
+
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.base import BagError
 from egorear_ros.bags.decode import decode_body_pose
@@ -67,5 +69,9 @@ class BagTruth(JointTrack):
             except (BagError, ValueError) as error:
                 self.damaged.append(str(error))
                 continue
-            if pose.state != TrackingState.LOST:
+            if pose.state == TrackingState.LOST:
+                continue
+            if np.isfinite(pose.joints_device).all():
                 self.add(pose.stamp_ns, pose.joints_device)
+            else:
+                self.damaged.append(f"{topic}: the pose at {pose.stamp_ns} ns has joints that are not finite.")

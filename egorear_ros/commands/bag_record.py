@@ -24,6 +24,12 @@ def add_record(actions: Any) -> None:
     )
     parser.add_argument("out", type=Path, metavar="BAG", help="the folder to make")
     parser.add_argument("--namespace", default="", help="of the graph to record (default: none)")
+    parser.add_argument(
+        "--calib",
+        default="",
+        metavar="RIG",
+        help="calibration to carry, name or path (default: what CameraInfo says)",
+    )
     parser.add_argument("--duration", type=float, default=0.0, metavar="S", help="end by itself after this long")
     parser.add_argument("--topic", action="append", default=[], metavar="NAME", help="record this too; repeatable")
 
@@ -33,6 +39,7 @@ def record(args: argparse.Namespace) -> int:
 
     Raises:
         BagError: the recording cannot be begun.
+        CalibrationError: the rig file is wrong.
     """
     try:
         from egorear_ros.nodes.recorder import Recorder
@@ -40,13 +47,16 @@ def record(args: argparse.Namespace) -> int:
         hint = "Source your ROS distribution, or run `make setup` in a checkout."
         print(f"egorear bag record: ROS 2 is missing ({error}). {hint}", file=sys.stderr)
         return 1
+    from egorear_ros.geometry.rig_file import load_rig
+
+    rig = load_rig(args.calib) if args.calib else None
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     begin_s = time.monotonic()
     end_s = begin_s + args.duration if args.duration > 0 else float("inf")
     next_line_s = begin_s + LINE_PERIOD_S
-    with Recorder(args.out, args.namespace, args.topic) as recorder:
+    with Recorder(args.out, args.namespace, args.topic, rig) as recorder:
         while not stop.wait(0.1) and time.monotonic() < end_s and not recorder.ended:
             if time.monotonic() >= next_line_s:
                 print(f"{time.monotonic() - begin_s:5.0f} s  {describe(recorder.counts())}", flush=True)

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     log = args.picture.with_suffix(".log")
-    with Monitor() as monitor, _recorder(args.record) as recorder, GraphProcess(arguments, log) as graph:
+    with Monitor() as monitor, _recorder(args.record, rig) as recorder, GraphProcess(arguments, log) as graph:
         monitor.watch_overlays(rig.views)
         print(f"Log of the nodes: {log}. To look at the topics from another terminal: {_exports()}", flush=True)
         _watch(monitor, graph, stop, args.duration)
@@ -91,11 +91,11 @@ def run(args: argparse.Namespace) -> int:
     return _fail(problem) if problem else 0
 
 
-def _recorder(out: Path | None) -> "AbstractContextManager[Recorder | None]":
+def _recorder(out: Path | None, rig: Rig) -> "AbstractContextManager[Recorder | None]":
     """Return what records the graph while it is open; nothing where nothing is to be recorded."""
     from egorear_ros.nodes.recorder import Recorder
 
-    return nullcontext() if out is None else Recorder(out)
+    return nullcontext() if out is None else Recorder(out, rig=rig)
 
 
 def _watch(monitor: "Monitor", graph: GraphProcess, stop: Event, duration_s: float) -> None:

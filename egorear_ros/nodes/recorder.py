@@ -18,9 +18,11 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from egorear_ros.bags.base import BagError, Topic
+from egorear_ros.bags.origin import pack
 from egorear_ros.bags.profiles import Profile
 from egorear_ros.bags.recording import Recording
 from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, TF_MESSAGE, typestore
+from egorear_ros.structures import Rig
 
 KINDS = {
     COMPRESSED_IMAGE: "/image_raw/compressed",
@@ -51,6 +53,7 @@ class Recorder:
         namespace: of the graph to record; topics outside of it are recorded only if they are absolute
             in every graph (`/tf`, `/tf_static`, `/diagnostics`).
         extra: absolute names of further topics.
+        rig: the graph's cameras, which the recording then carries exactly; None: as CameraInfo says.
 
     Attributes:
         problem: why writing ended early; "" while all is well.
@@ -59,9 +62,9 @@ class Recorder:
         BagError: the folder cannot be made.
     """
 
-    def __init__(self, out: Path, namespace: str = "", extra: Collection[str] = ()) -> None:
+    def __init__(self, out: Path, namespace: str = "", extra: Collection[str] = (), rig: Rig | None = None) -> None:
         self.problem = ""
-        self._recording = Recording(out)
+        self._recording = Recording(out, pack(rig, None) if rig is not None else None)
         self._prefix = f"/{namespace.strip('/')}/".replace("//", "/")
         self._extra = frozenset(extra)
         self._subscribed: set[str] = set()

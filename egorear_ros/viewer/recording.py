@@ -7,8 +7,9 @@ from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.base import BagError
 from egorear_ros.bags.decode import decode
 from egorear_ros.bags.frame_sets import FrameSets
+from egorear_ros.bags.recorded_rig import rig_of_recording
 from egorear_ros.bags.truth import BagTruth
-from egorear_ros.bags.views import choose_rig, rig_topics
+from egorear_ros.bags.views import rig_topics
 from egorear_ros.config import SyncConfig
 from egorear_ros.names import POSE_TOPIC
 from egorear_ros.ros_messages import body_pose_from_msg
@@ -45,9 +46,9 @@ class BagMoments:
     def __init__(
         self, bag: Bag, rig: Rig | None, namespace: str | None, shown_hz: float, sync: SyncConfig | None = None
     ) -> None:
-        found = choose_rig(bag, rig)
+        found = rig_of_recording(bag, rig, namespace)
         if found is None:
-            raise ViewError(f"{bag.path} does not carry its rig. Give --calib.")
+            raise ViewError(f"{bag.path} does not carry its rig, nor CameraInfo and /tf_static of it. Give --calib.")
         self.rig = found
         topics = rig_topics(bag.topics, namespace, found.views)
         there = {topic.name for topic in bag.topics}

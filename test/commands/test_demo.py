@@ -18,6 +18,7 @@ import rig_data
 import yaml
 
 from egorear_ros.bags.bag import open_bag
+from egorear_ros.bags.origin import read_rig
 
 pytestmark = pytest.mark.ros
 
@@ -139,6 +140,7 @@ def test_it_ends_by_itself_with_a_summary_and_a_picture(
     assert f"Recording: {bag}: " in output
     with open_bag(bag) as recording:
         counts = Counter(message.topic.name for message in recording.messages())
+        assert read_rig(recording.custom, bag) is not None
     assert {f"/{view}/image_raw/compressed" for view in rig_data.VIEWS} | {"/tf_static", "/body_pose"} <= set(counts)
     assert counts["/front_left/image_raw/compressed"] >= 10
     assert str(demo.picture) in output

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from egorear_eval.recording import evaluate_recording
 from egorear_eval.recording_run import RecordingRun, open_recording, write_recording
 from egorear_eval.what_if import Drop, WhatIf
 from egorear_ros.bags.bag import open_bag
+from egorear_ros.bags.encode import encode_body_pose
 from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.views import rig_topics
 from egorear_ros.config import SyncConfig
@@ -172,6 +174,23 @@ def test_ground_truth_of_some_moments(tmp_path: Path) -> None:
     assert run.facts["recording"]["compared"] == COUNT - 4
 
 
+def test_truth_and_images_that_are_damaged_are_left_out_and_named(tmp_path: Path) -> None:
+    nowhere = replace(rig_data.body_pose(bag_data.BEGIN_NS), joints_device=np.full((16, 3), np.nan))
+    some = []
+    for topic, kind, log_ns, whole in rows():
+        data = whole
+        if "ground_truth" in topic and log_ns == bag_data.BEGIN_NS + 1_000_000:
+            data = encode_body_pose(nowhere, "", "wearer", 0.0)
+        if "front_left/image_raw" in topic and log_ns == bag_data.BEGIN_NS + 51_000_000:
+            data = whole[:40]
+        some.append((topic, kind, log_ns, data))
+    found = evaluate(write(tmp_path / "bag", some), tmp_path / "out").facts["recording"]
+    assert found["dropped"] == {"no ground truth at this moment": 1} and found["damaged_images"] == 1
+    notes = " ".join(found["notes"])
+    assert "1 ground truths cannot be used" in notes and "1 images could not be read" in notes
+    assert (found["complete_sets"], found["partial_sets"]) == (COUNT - 1, 1)
+
+
 def test_a_recording_that_was_cut_off_is_partial(tmp_path: Path) -> None:
     bag = write(tmp_path / "bag")
     file = bag_data.storage_file(bag)
@@ -237,7 +256,7 @@ def test_what_cannot_be_evaluated_is_refused_in_words(tmp_path: Path, change: st
     changed = {
         "empty": [],
         "two rigs": rows(count=4, namespace="/a") + rows(count=4, namespace="/b", calibration=False),
-        "no rig": plain,
+        "no rig": [row for row in plain if row[1] != CAMERA_INFO],
         "other names": [("/helmet/rear_left/jpeg" if row[0] == topic else row[0], *row[1:]) for row in plain],
         "one view missing": [row for row in plain if row[0] != topic],
         "wrong type": [(topic, *info[1:2], row[2], info[3]) if row[0] == topic else row for row in plain],
