@@ -61,7 +61,7 @@ def recording_facts(
         "longest_gap_ms": max((gap for gap in map(_gap_ms, report.cameras) if gap == gap), default=None),
         **pose_facts(rows),
         "pairing_ms": spread([row.timings_ms["pairing"] for row in rows]),
-        "notes": list(verdict.notes),
+        "notes": [*damaged_notes(result), *verdict.notes],
         **partial_facts(reasons),
     }
     cleaned: dict[str, Any] = without_nan(facts)
@@ -88,6 +88,13 @@ def image_facts(cameras: Sequence[CameraCounters], result: RecordingResult) -> d
         "dropped_images": result.lost_images,
         "damaged_images": len(result.damaged),
     }
+
+
+def damaged_notes(result: RecordingResult) -> list[str]:
+    """Return what is to be said about images that could not be read."""
+    if not result.damaged:
+        return []
+    return [f"{len(result.damaged)} images could not be read, the first: {result.damaged[0]}"]
 
 
 def pose_facts(rows: Sequence[Estimated]) -> dict[str, Any]:

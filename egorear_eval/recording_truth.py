@@ -21,7 +21,7 @@ def bag_truth(bag: Bag, topics: RigTopics) -> JointTrack | None:
     if not any(topic.name == topics.truth and topic.type == BODY_POSE for topic in bag.topics):
         return None
     truth = BagTruth(bag, topics.truth)
-    return truth if len(truth) else None
+    return truth if len(truth) or truth.damaged else None
 
 
 def folder_truth(folder: Path, bag: Bag) -> JointTrack:

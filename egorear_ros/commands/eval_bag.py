@@ -14,9 +14,10 @@ from egorear_ros.commands.eval_common import (
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from egorear_eval.recording import RecordingResult
-    from egorear_eval.recording_run import RecordingRun
+    from egorear_eval.recording_run import Recording, RecordingRun
     from egorear_eval.what_if import WhatIf
     from egorear_ros.bags.bag import Bag
     from egorear_ros.config import SyncConfig
@@ -100,11 +101,11 @@ def run(args: argparse.Namespace, console: "Console") -> int:
         CalibrationError: a rig file is wrong.
     """
     from egorear_eval.dataset import view_sets
-    from egorear_eval.recording_run import open_recording, write_recording
+    from egorear_eval.recording_run import write_recording
     from egorear_eval.what_if import WhatIf, parse_drop
 
     with _open(args) as bag:
-        recording = open_recording(bag, _given_rig(args), args.namespace, _sync(args), args.truth, _wanted(args))
+        recording = _look_through(args, bag)
         what_if = WhatIf([parse_drop(text, recording.rig.views) for text in args.drop], args.noise, args.rate)
         estimators = _estimators(args, recording.rig, view_sets(args.views, recording.rig))
         result = _evaluate(recording, estimators, what_if)
@@ -123,6 +124,22 @@ def _open(args: argparse.Namespace) -> "Bag":
     from egorear_ros.commands.bag import parse_remap
 
     return open_bag(args.bag, parse_remap(args.remap))
+
+
+def _look_through(args: argparse.Namespace, bag: "Bag") -> "Recording":
+    from egorear_eval.recording_run import open_recording
+
+    with _bar() as bar:
+        task = bar.add_task("looking through", total=bag.declared, rate="")
+        return open_recording(
+            bag,
+            _given_rig(args),
+            args.namespace,
+            _sync(args),
+            args.truth,
+            _wanted(args),
+            lambda done: bar.update(task, completed=done),
+        )
 
 
 def _given_rig(args: argparse.Namespace) -> "Rig | None":
@@ -154,7 +171,23 @@ def _estimators(args: argparse.Namespace, rig: "Rig", sets: list[ViewSet]) -> "d
     return {views: estimator for views, estimator in found.items() if estimator is not None}
 
 
-def _evaluate(recording: Any, estimators: "dict[ViewSet, Estimator]", what_if: "WhatIf") -> "RecordingResult":
+def _evaluate(recording: "Recording", estimators: "dict[ViewSet, Estimator]", what_if: "WhatIf") -> "RecordingResult":
+    from egorear_eval.recording import evaluate_recording
+
+    for estimator in dict.fromkeys(estimators.values()):
+        estimator.warm_up()
+    with _bar() as bar:
+        task = bar.add_task("frame sets", total=recording.expected_sets, rate="")
+
+        def show(done: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, rate=f"{speed:.1f}/s" if speed else "")
+
+        return evaluate_recording(recording.bag, recording.topics, recording.sync, estimators, what_if, progress=show)
+
+
+def _bar() -> "Progress":
+    """Return a bar on the standard error stream, which disappears when it is done."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -165,20 +198,8 @@ def _evaluate(recording: Any, estimators: "dict[ViewSet, Estimator]", what_if: "
         TimeRemainingColumn,
     )
 
-    from egorear_eval.recording import evaluate_recording
-
-    for estimator in dict.fromkeys(estimators.values()):
-        estimator.warm_up()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-    with bar:
-        task = bar.add_task("frame sets", total=recording.expected_sets, rate="")
-
-        def show(done: int) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=done, rate=f"{speed:.1f}/s" if speed else "")
-
-        return evaluate_recording(recording.bag, recording.topics, recording.sync, estimators, what_if, progress=show)
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
 
 
 def _tell(args: argparse.Namespace, run: "RecordingRun", console: "Console") -> None:

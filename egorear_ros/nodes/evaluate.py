@@ -19,8 +19,8 @@ from egorear_ros.bridge.qos import results_qos
 from egorear_ros.config import EvaluateConfig
 from egorear_ros.msg import BodyPose as BodyPoseMsg
 from egorear_ros.msg import SyncStatus as SyncStatusMsg
-from egorear_ros.names import TRUTH_TOPIC
-from egorear_ros.structures import BodyPose, TrackingState
+from egorear_ros.names import RIG_FRAME, TRUTH_TOPIC
+from egorear_ros.structures import BodyPose
 
 if TYPE_CHECKING:
     from egorear_eval.live import LivePass
@@ -142,8 +142,10 @@ class EvaluateNode(EgorearNode[EvaluateConfig]):
         return jumped and stamp_ns > self.now_ns() + self._jump_ns
 
     def _on_truth(self, message: BodyPoseMsg) -> None:
+        from egorear_eval.track import is_usable
+
         truth = self._read(message, self._truth_topic) if self.running else None
-        if truth is not None and truth.state != TrackingState.LOST:
+        if truth is not None and is_usable(truth):
             with self._lock:
                 self._truth.add(truth.stamp_ns, truth.joints_device)
 
@@ -152,11 +154,21 @@ class EvaluateNode(EgorearNode[EvaluateConfig]):
         self._status_before = self._status_before or message
 
     def _read(self, message: BodyPoseMsg, topic: str) -> BodyPose | None:
+        """Return a pose; None, and a warning, for one that cannot be compared."""
         try:
-            return body_pose_from_msg(message)
+            pose = body_pose_from_msg(message)
         except ValueError as error:
             self.warn(topic, f"{topic}: not compared: {error}")
             return None
+        expected = self.frame_id(RIG_FRAME)
+        if message.header.frame_id != expected:
+            self.warn(
+                f"{topic} frame",
+                f"{topic}: not compared: it is in the frame {message.header.frame_id!r}; expected {expected!r}. "
+                "Give the node that sends it the frame_prefix of this one.",
+            )
+            return None
+        return pose
 
     # Passes
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import bag_data
 import numpy as np
@@ -10,6 +11,9 @@ from recording_data import COUNT, rows, tiny_weights, write
 
 from egorear_eval.clip import load_clips
 from egorear_ros.cli import main
+
+VIEW_SETS = "front_left,front_right,back_left,back_right;front_left,front_right"
+ALL = "front_left + front_right + back_left + back_right"
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +37,16 @@ def test_tables_files_page_and_two_runs_are_the_same(
     bag = write(tmp_path / "ride")
     page = tmp_path / "page.md"
     page.write_text("<!-- eval:ride -->\n<!-- /eval:ride -->\n")
-    words = [bag, "--checkpoint", weights, "--views", "every", "--out", tmp_path / "out"]
+    words = [bag, "--checkpoint", weights, "--views", VIEW_SETS, "--out", tmp_path / "out"]
     assert run(*words, "--name", "ride", "--page", page) == 0
     printed = capsys.readouterr().out
-    assert f"| front_left + front_right + back_left + back_right | {COUNT} |" in printed
+    assert f"| {ALL} | {COUNT} |" in printed and f"| front_left + front_right | {COUNT} |" in printed
     assert f"frame sets     {COUNT}: {COUNT} complete, 0 with views missing" in printed
     assert "sets a second (median)" in printed and "egorear eval bag" in page.read_text()
     files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert {"scores.json", "scores.csv", "scores.md", "poses.npz", "timing.npz", "estimates.npz"} <= set(files)
     facts = json.loads(files["scores.json"])
-    assert len(facts["scores"]["By views"]) == 11 and facts["recording"]["partial"] is False
+    assert list(facts["scores"]["By views"]) == ["front_left + front_right", ALL] and facts["recording"]["partial"] is False
 
     assert run(*words, "--name", "ride", "--page", page) == 0
     for name in ("scores.json", "scores.csv", "scores.md", "poses.npz"):
@@ -98,6 +102,25 @@ def test_what_is_not_whole_is_evaluated_marked_and_not_a_success(
     printed = capsys.readouterr().out
     assert "No ground truth: errors, PCK and reliability cannot be said" in printed and "No report" in printed
     assert (tmp_path / "of_blind" / "estimates.npz").is_file() and not report.exists()
+
+
+def test_ctrl_c_writes_what_there_is(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from egorear_ros.estimators.egorear import EgoRearEstimator
+
+    infer, calls = EgoRearEstimator.infer, []
+
+    def impatient(self: EgoRearEstimator, prepared: Any) -> Any:
+        calls.append(prepared)
+        if len(calls) > 4:
+            raise KeyboardInterrupt
+        return infer(self, prepared)
+
+    monkeypatch.setattr(EgoRearEstimator, "infer", impatient)
+    assert run(write(tmp_path / "ride"), "--checkpoint", weights, "--out", tmp_path / "out") == 130
+    assert "Partial results: stopped by Ctrl-C after 4 sets." in capsys.readouterr().out
+    assert len(load_clips(tmp_path / "out")[0]) == 4
 
 
 def test_a_report_has_the_pictures_of_the_recording(

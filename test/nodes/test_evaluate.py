@@ -89,6 +89,14 @@ def test_poses_are_compared_with_the_truth_of_their_stamp(graph: Graph, tmp_path
         np.testing.assert_allclose(timing["capture to publish"], 20.0, rtol=1e-5)
 
 
+def test_what_cannot_be_compared_is_refused(graph: Graph, tmp_path: Path) -> None:
+    evaluated = Evaluated(graph, tmp_path, frame_prefix="me/")
+    evaluated.send(0)
+    graph.until(lambda: evaluated.node.warn.total >= 2, "warnings about pose and truth of another frame")
+    values = evaluated.values()
+    assert values["poses"] == 0 and values["ground truths"] == 0
+
+
 def test_a_jump_back_begins_the_next_pass_and_the_end_writes_the_last(graph: Graph, tmp_path: Path) -> None:
     (tmp_path / "pass_1").mkdir()  # of an earlier run, which is not touched
     evaluated = Evaluated(graph, tmp_path)
