@@ -55,17 +55,13 @@ class Page:
         self._from, child_out = os.pipe()
         os.set_blocking(self._from, False)
 
-        def connect() -> None:
-            # Above 4 first: the ends may be 3 or 4 themselves.
-            for end, number in ((os.dup2(child_in, 103), 3), (os.dup2(child_out, 104), 4)):
-                os.dup2(end, number, inheritable=True)
-
         command = [self._program, *OPTIONS, f"--user-data-dir={self._profile.name}", "about:blank"]
         command.insert(1, f"--window-size={self._size[0]},{self._size[1]}")
+        # The browser reads from 3 and writes to 4.
+        shell = ["sh", "-c", f'exec "$@" 3<&{child_in} 4>&{child_out}', "sh"]
         silent = subprocess.DEVNULL
-        self._browser = subprocess.Popen(
-            command, stdin=silent, stdout=silent, stderr=silent, preexec_fn=connect, close_fds=False
-        )
+        ends = (child_in, child_out)
+        self._browser = subprocess.Popen([*shell, *command], stdin=silent, stdout=silent, stderr=silent, pass_fds=ends)
         os.close(child_in)
         os.close(child_out)
         targets = self._call("Target.getTargets")["targetInfos"]

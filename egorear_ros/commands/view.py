@@ -90,7 +90,9 @@ def _add_window(parser: Any) -> None:
     parser.add_argument("--port", type=int, default=9090, help="of the page on 127.0.0.1; 0: any (default: 9090)")
     parser.add_argument("--memory", default="1GiB", help="kept for browsers that open later (default: 1GiB)")
     parser.add_argument("--open", action="store_true", help="open the default browser")
-    parser.add_argument("--duration", type=float, default=0.0, metavar="S", help="end by itself after this many seconds")
+    parser.add_argument(
+        "--duration", type=float, default=0.0, metavar="S", help="end by itself after this many seconds"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -197,7 +199,7 @@ def _write(
 
 def _live(args: argparse.Namespace, stop: Event) -> int:
     try:
-        from egorear_ros.nodes.live_view import run_live
+        from egorear_ros.commands.view_live import run_live
     except ImportError as error:
         from egorear_ros.viewer.library import ViewError
 
@@ -206,10 +208,10 @@ def _live(args: argparse.Namespace, stop: Event) -> int:
     from egorear_ros.viewer.server import ViewServer
 
     if args.save is not None:
-        return run_live(args, None, stop)
+        return run_live(args, None, stop, _say)
     with ViewServer(args.port, LIVE_MEMORY if args.memory == "1GiB" else args.memory) as server:
         _announce(server, args.open)
-        return run_live(args, server, stop)
+        return run_live(args, server, stop, _say)
 
 
 def _given_rig(calib: str) -> "Rig | None":

@@ -6,8 +6,8 @@ from egorear_ros.structures import Rig
 from egorear_ros.viewer.library import load_rerun
 from egorear_ros.viewer.scene import ERRORS, LATENCY, SPACE, TIMELINE
 
-EYE_RIG_M = (1.7, 2.1, -0.3)
-LOOK_RIG_M = (-0.1, 0.0, -0.85)
+EYE_RIG_M = (1.5, 1.6, -0.35)
+LOOK_RIG_M = (-0.1, 0.0, -0.75)
 """From ahead and to the left of the wearer, at the middle of the body below the helmet."""
 
 RECENT_S = 20.0
@@ -32,14 +32,16 @@ def make_layout(rig: Rig, live: bool, truth: bool) -> Any:
     if live:
         begin = rrb.TimeRangeBoundary.cursor_relative(seconds=-RECENT_S)
         recent = rrb.VisibleTimeRange(TIMELINE, start=begin, end=rrb.TimeRangeBoundary.cursor_relative())
-    axis = {"axis_x": rrb.TimeAxis(view_range=_window(rrb))} if live else {}
-    curves = [rrb.TimeSeriesView(origin=LATENCY, name="latency, ms", time_ranges=recent, **axis)]
+    axis = rrb.TimeAxis(view_range=_window(rrb)) if live else None
+    curves = [rrb.TimeSeriesView(origin=LATENCY, name="latency, ms", time_ranges=recent, axis_x=axis)]
     if truth:
-        curves.insert(0, rrb.TimeSeriesView(origin=ERRORS, name="error, mm", time_ranges=recent, **axis))
+        curves.insert(0, rrb.TimeSeriesView(origin=ERRORS, name="error, mm", time_ranges=recent, axis_x=axis))
     right = rrb.Vertical(space, rrb.Horizontal(*curves), row_shares=[2, 1])
     time = rrb.TimePanel(state="collapsed", timeline=TIMELINE, play_state="following" if live else "playing")
     panels = (rrb.BlueprintPanel(state="collapsed"), rrb.SelectionPanel(state="collapsed"), time)
-    return rrb.Blueprint(rrb.Horizontal(images, right, column_shares=[1, 1]), *panels, auto_layout=False, auto_views=False)
+    return rrb.Blueprint(
+        rrb.Horizontal(images, right, column_shares=[1, 1]), *panels, auto_layout=False, auto_views=False
+    )
 
 
 def _window(rrb: Any) -> Any:

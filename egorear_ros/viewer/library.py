@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-HINT = "Install it with `pip install 'egorear_ros[view]'`, or in a checkout: .venv/bin/pip install -r requirements/view.txt"
+HINT = "Install it: `pip install 'egorear_ros[view]'`; in a checkout: .venv/bin/pip install -r requirements/view.txt."
 
 
 class ViewError(RuntimeError):

@@ -14,6 +14,9 @@ HEAT_BGR = (40, 140, 255)
 HEAT_LEVELS = 16
 """Steps of opacity: smooth to the eye, and a third of the bytes of 256."""
 
+HEAT_OPACITY = 150
+"""Of a certain joint, of 255: the image stays readable below."""
+
 
 def small_jpeg(frame: Frame, width: int) -> tuple[bytes, int, int]:
     """Return an image as JPEG, shrunk to a width where it is wider.
@@ -38,12 +41,13 @@ def heat_png(heatmaps: NDArray[np.float32], width: int, height: int) -> bytes:
 
     Args:
         heatmaps: (J, h, w), 0: the joint is not here, 1: it is.
-        width, height: of the image, px.
+        width: of the image, px.
+        height: likewise.
     """
     highest = np.clip(heatmaps.max(axis=0), 0.0, 1.0).astype(np.float32)
     large = cv2.resize(highest, (width, height), interpolation=cv2.INTER_LINEAR)
     picture = np.empty((height, width, 4), np.uint8)
     picture[..., :3] = HEAT_BGR
-    picture[..., 3] = np.rint(large * (HEAT_LEVELS - 1)) * (200 // (HEAT_LEVELS - 1))
+    picture[..., 3] = np.rint(large * (HEAT_LEVELS - 1)) * (HEAT_OPACITY // (HEAT_LEVELS - 1))
     _, encoded = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return bytes(encoded.tobytes())

@@ -8,8 +8,8 @@ import numpy as np
 from egorear_ros.drawing.colours import TRUTH_RGB, confidence_rgb
 from egorear_ros.geometry.transforms import T_RIG_DEVICE, transform_points
 from egorear_ros.metrics import mpjpe_mm, pa_mpjpe_mm
-from egorear_ros.structures import BodyPose, Camera, FloatArray, Frame, Rig, TrackingState
 from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.structures import BodyPose, Camera, FloatArray, Frame, Rig, TrackingState
 from egorear_ros.viewer.frame import Moment
 from egorear_ros.viewer.library import load_rerun
 from egorear_ros.viewer.lines import bones_in_view, frustum_rig, joints_in_view
@@ -47,6 +47,7 @@ class Scene:
         self._width = width
         self._clock = clock
         self.damaged: list[str] = []
+        self._named: set[str] = set()
         self._write_fixed()
 
     def show(self, moment: Moment) -> None:
@@ -69,7 +70,9 @@ class Scene:
         self._log(SPACE, rr.ViewCoordinates.FLU, static=True)
         for camera in self._rig.cameras:
             label = [camera.view, *[""] * 4]
-            shape = rr.LineStrips3D(frustum_rig(camera), colors=CAMERA_GREY, radii=0.0015, labels=label, show_labels=False)
+            shape = rr.LineStrips3D(
+                frustum_rig(camera), colors=CAMERA_GREY, radii=0.0015, labels=label, show_labels=False
+            )
             self._log(f"{SPACE}/cameras/{camera.view}", shape, static=True)
         for path, name, colour in (
             (f"{ERRORS}/mpjpe", "MPJPE, mm", (204, 71, 120)),
@@ -91,9 +94,7 @@ class Scene:
             return
         rr = self._rr
         data, width, height = picture
-        self._log(
-            f"{view}/{IMAGE}", rr.EncodedImage(contents=data, media_type="image/jpeg", draw_order=ORDER[IMAGE])
-        )
+        self._log(f"{view}/{IMAGE}", rr.EncodedImage(contents=data, media_type="image/jpeg", draw_order=ORDER[IMAGE]))
         if view in moment.heatmaps:
             heat = heat_png(moment.heatmaps[view], width, height)
             self._log(f"{view}/{HEAT}", rr.EncodedImage(contents=heat, media_type="image/png", draw_order=ORDER[HEAT]))
@@ -127,7 +128,12 @@ class Scene:
         self._log(
             f"{camera.view}/{name}/joints",
             rr.Points2D(
-                pixels, colors=colours[seen], radii=joint_px, labels=labels, show_labels=False, draw_order=ORDER[name] + 1
+                pixels,
+                colors=colours[seen],
+                radii=joint_px,
+                labels=labels,
+                show_labels=False,
+                draw_order=ORDER[name] + 1,
             ),
         )
 
@@ -149,7 +155,11 @@ class Scene:
             self._log(f"{ERRORS}/pa_mpjpe", self._rr.Scalars(float(pa_mpjpe_mm(estimate.joints_device, truth))))
         for name, value in latency_ms.items():
             if math.isfinite(value):
-                self._log(f"{LATENCY}/{name}", self._rr.Scalars(value))
+                path = f"{LATENCY}/{name.replace(' ', '_')}"
+                if path not in self._named:
+                    self._named.add(path)
+                    self._log(path, self._rr.SeriesLines(names=name, widths=2), static=True)
+                self._log(path, self._rr.Scalars(value))
 
     def _log(self, path: str, shape: Any, static: bool = False) -> None:
         self._rr.log(path, shape, static=static, recording=self._recording)

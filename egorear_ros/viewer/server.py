@@ -5,17 +5,15 @@ releases and its makers' server for examples and statistics. So its server progr
 bound to 127.0.0.1, and a page of ours in front of it forbids the browser every other host.
 """
 
-import ctypes
 import json
 import os
-import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from functools import partial
 from http.server import ThreadingHTTPServer
@@ -29,8 +27,6 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 9090
 START_S = 120.0
 """Patience with a machine that is busy: the program is 300 MB and is read once."""
-
-PR_SET_PDEATHSIG = 1
 
 
 class ViewServer:
@@ -84,7 +80,6 @@ class ViewServer:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log_file(),
                 stderr=subprocess.STDOUT,
-                preexec_fn=partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGTERM),
             )
             self._wait()
         except BaseException:
@@ -115,7 +110,8 @@ class ViewServer:
         # The page is at another port than the data, so the browser asks whether it may.
         own = self._page.server_address[1]
         origins = [f"--cors-allow-origin=http://{name}:{own}" for name in (HOST, "localhost")]
-        return [str(self._program), *options, *ports, *origins, *map(str, self._files)]
+        starter = [sys.executable, "-m", "egorear_ros.viewer.child", str(os.getpid())]
+        return [*starter, str(self._program), *options, *ports, *origins, *map(str, self._files)]
 
     def _log_file(self) -> int:
         return os.open(self._log_path, os.O_WRONLY | os.O_CREAT, 0o600)
@@ -162,13 +158,7 @@ def quiet_environment(home: Path) -> dict[str, str]:
         json.dumps({**content, "config_file_path": str(settings), "data_dir_path": str(settings.parent)})
     )
     folders = {"XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CACHE_HOME": str(home)}
-    return {**os.environ, **folders, "RUST_LOG": "warn", "HOME": str(home)}
-
-
-def page_url(url: str, data_url: str) -> str:
-    """Return the address that makes the page show the data."""
-    query = {"url": data_url, "hide_welcome_screen": "1", "persist": "0"}
-    return f"{url}?{urllib.parse.urlencode(query)}"
+    return {**os.environ, **folders, "RUST_LOG": "warn"}
 
 
 def _listen(port: int) -> ThreadingHTTPServer:

@@ -1,6 +1,6 @@
 """From moments to a window or a file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,3 @@ def estimated(moments: Moments, method: HeatmapEstimator) -> Iterator[Moment]:
             continue
         times = {name: value for name, value in moment.latency_ms.items() if name == "skew"} | {"estimate": elapsed_ms}
         yield replace(moment, estimate=pose, heatmaps=heatmaps, latency_ms=times)
-
-
-def show_all(scene: Scene, moments: Iterator[Moment], progress: Callable[[int], None]) -> int:
-    """Show moments to the end; return how many there were."""
-    count = 0
-    for moment in moments:
-        scene.show(moment)
-        count += 1
-        progress(count)
-    return count
