@@ -39,10 +39,12 @@ class Rate:
     Attributes:
         framesets_per_s: of all workers together.
         processor_s: processor time of one frame set, s; on a busy machine, what it would take on an idle one.
+        peak_mb: the most memory that any worker held at any moment, MB.
     """
 
     framesets_per_s: float
     processor_s: float
+    peak_mb: float
 
 
 @dataclass
@@ -93,24 +95,26 @@ def measure_rate(
     # When and after how much processor time of all workers: when the last one is warm, and when the first one ends.
     begin: tuple[float, float, int] | None = None
     end: tuple[float, float, int] | None = None
+    peak_mb = 0.0
     settings = Settings(rig, frames=frames, size=size, samples=samples, renderer=renderer.name, device=renderer.device)
     with _job(settings) as job, Workers(job, workers) as pool:
 
         def on_frame(plan: SequencePlan) -> None:
-            nonlocal begin, end
+            nonlocal begin, end, peak_mb
             done[plan.index].append(time.perf_counter())
             counts = [len(times) for times in done.values()]
             if begin is None and min(counts) >= WARM_UP:
                 begin = (time.perf_counter(), _processor_s(), sum(counts))
             elif begin is not None and end is None and max(counts) >= frames:
                 end = (time.perf_counter(), _processor_s(), sum(counts))
+                peak_mb = _peak_mb()
 
         for _ in pool.make([SequencePlan(index, "train", "procedural") for index in range(workers)], on_frame):
             pass
     if begin is None or end is None:
         raise RuntimeError(f"{workers} workers were not all at work at once; measure with more than {frames} frames.")
     made = end[2] - begin[2]
-    return Rate(made / (end[0] - begin[0]), (end[1] - begin[1]) / made)
+    return Rate(made / (end[0] - begin[0]), (end[1] - begin[1]) / made, peak_mb)
 
 
 def measure_light(rig: str, size: int, samples: int, seconds: float, renderer: RendererChoice) -> float:
@@ -179,6 +183,15 @@ def _processor_s() -> float:
         fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _peak_mb() -> float:
+    """Return the most memory that any of the worker processes has held so far, MB."""
+    peaks = [0.0]
+    for child in multiprocessing.active_children():
+        status = Path(f"/proc/{child.pid}/status").read_text()
+        peaks += [int(line.split()[1]) * 1.024e-3 for line in status.splitlines() if line.startswith("VmHWM:")]
+    return max(peaks)
 
 
 def _resident_mb() -> float:

@@ -17,6 +17,7 @@ def test_real_workers_make_and_clean_up(scratch: Path) -> None:
     assert 0 < rate.framesets_per_s < 1000
     # Two processes cannot use more than two cores' time.
     assert 0 < rate.processor_s * rate.framesets_per_s < 2.5
+    assert 30 < rate.peak_mb < 2000
     assert not list(scratch.iterdir())
     assert not multiprocessing.active_children()
 
