@@ -129,12 +129,23 @@ def main() -> None:
         share = len(cells(points)) / len(every)
         print(f"{name}: {len(cells(points))} cells, {100 * share:.0f} % of those that any comes to")
         axes = figure.add_subplot(grid[3, 7 * index + 1 : 7 * index + 6])
-        draw_coverage(axes, points, f"hands, {name}: {100 * share:.0f} % of {len(every)} cells")
+        draw_coverage(axes, points, f"{name}: {100 * share:.0f} % of all places" if name != "all" else "all together")
+        if index == 0:
+            axes.set_ylabel("above the device, m")
+            axes.annotate("device", (0.0, 0.0), (0.25, 0.35), fontsize=8, arrowprops={"arrowstyle": "-", "lw": 0.6})
     figure.subplots_adjust(left=0.03, right=0.99, top=0.94, bottom=0.05, hspace=0.12)
     figure.suptitle(
-        "Random poses (one of each posture), gestures, and cells of 10 cm that wrists come to, seen from the "
-        "left: brighter is more cells in depth; the triangle is the device; left limbs orange, right blue",
-        fontsize=9,
+        'Random poses, one of each posture; gestures of the built-in motion (from "adjust helmet" on). '
+        "Left limbs orange, right ones blue.",
+        fontsize=10,
+    )
+    figure.text(
+        0.5,
+        0.275,
+        "Places around the device (red) that wrists come to, seen from the left, ahead is to the right. "
+        "The brighter, the more places from left to right, of 10 cm each.",
+        ha="center",
+        fontsize=10,
     )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(args.out, dpi=75)

@@ -3,6 +3,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,29 +42,35 @@ def draw_poses(root: Path, rig: Rig, path: Path) -> None:
             axes.plot(*joints[[parent, child]].T, color=colour, linewidth=3, solid_capstyle="round")
         for axis, colour in zip(T_world_device[:3, :3].T, ("red", "green", "blue"), strict=True):
             axes.plot(*np.stack([T_world_device[:3, 3], T_world_device[:3, 3] + 0.2 * axis]).T, color=colour)
-        edge = 0.8
-        # Clips of climbers are in the air: then the floor is out of the picture.
-        top = max(1.75, float(joints[:, 2].max()), float(T_world_device[2, 3]))
-        if top < 2.0:
-            axes.plot([-0.6, 0.6, 0.6, -0.6, -0.6], [-0.6, -0.6, 0.6, 0.6, -0.6], 0, color="0.7", linewidth=1)
+        # Climbers are high above the floor: everything becomes smaller, so that the floor is in the picture.
+        edge = max(0.85, 0.5 * float(joints[:, 2].max()) + 0.05, 0.5 * float(T_world_device[2, 3]) + 0.05)
+        axes.plot([-0.6, 0.6, 0.6, -0.6, -0.6], [-0.6, -0.6, 0.6, 0.6, -0.6], 0, color="0.7", linewidth=1)
         forward = -T_world_device[:2, 1]
         axes.view_init(elev=12, azim=float(np.rad2deg(np.arctan2(forward[1], forward[0]))) + 35)
-        axes.set(xlim=(-edge, edge), ylim=(-edge, edge), zlim=(top - 2 * edge, top))
+        axes.set(xlim=(-edge, edge), ylim=(-edge, edge), zlim=(-0.05, 2 * edge - 0.05))
         axes.set_box_aspect((1, 1, 1), zoom=1.15)
         axes.set_axis_off()
-        motion = read_sequence(folder)["motion"]
-        axes.set_title(str(motion.get("clip", motion["kind"])), fontsize=10)
+        axes.set_title(_title(read_sequence(folder)["motion"]), fontsize=10)
     figure.suptitle(
-        "orange: left, blue: right; on the head x (red), y (green), z (blue) of the device frame", fontsize=10
+        "Joints in the world. Orange: left; blue: right. Above the head, the device frame: x (red) to the right, "
+        "y (green) to the rear, z (blue) down. Grey: 1.2 m of the floor.",
+        fontsize=10,
     )
     figure.savefig(str(path))
 
 
+def _title(motion: dict[str, Any]) -> str:
+    where = ", above uneven ground" if motion.get("uneven_ground") else ""
+    words = {"procedural": "built-in motion", "random": "random poses"}
+    return f"clip {motion['clip']}{where}" if "clip" in motion else words[motion["kind"]]
+
+
 def main() -> None:
-    """Write synth_sheet_front.png, synth_sheet_rear.png and synth_poses.png."""
+    """Write synth_sheet_front.jpg, synth_sheet_rear.jpg, synth_poses.png and synth_three_cameras.jpg."""
     parser = argparse.ArgumentParser(description="Draw the pictures of docs/synthetic_data.md.")
     parser.add_argument("root", type=Path, help="a data set of the rig ego4view_syn")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images")
+    parser.add_argument("--three", type=Path, help="a data set of the rig example_three_cameras")
     args = parser.parse_args()
     rig = load_rig(str(args.root / "rig.yaml"))
     folders = sequence_folders(args.root)
@@ -72,6 +79,9 @@ def main() -> None:
         sheet = make_sheet(folders, rig.select(pair), rows=4, sets=3, marked=(pair[1],))
         cv2.imwrite(str(args.out / f"synth_sheet_{name}.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 88])
     draw_poses(args.root, rig, args.out / "synth_poses.png")
+    if args.three:
+        sheet = make_sheet(sequence_folders(args.three), load_rig(str(args.three / "rig.yaml")), rows=2, sets=2)
+        cv2.imwrite(str(args.out / "synth_three_cameras.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ def make_card(settings: Mapping[str, Any], sequences: Sequence[Mapping[str, Any]
         | {"bone_lengths_cm": _statistics(known["summary"]["bone_lengths_cm"] for known in sequences)},
         "motion": {
             "kinds": dict(sorted(Counter(known["motion"]["kind"] for known in sequences).items())),
+            "uneven_ground": sum(bool(known["motion"].get("uneven_ground")) for known in sequences),
             "mean_speed_m_s": _statistics(known["summary"]["mean_speed_m_s"] for known in sequences),
             "device_mean_cm": _joint_means(sequences),
             "head_height_cm": _range(known["summary"]["head_height_cm"] for known in sequences),

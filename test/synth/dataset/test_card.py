@@ -13,6 +13,14 @@ from egorear_synth.dataset.summary import RIGID_BONES, bone_name
 VIEWS = ("left", "right", "rear")
 
 
+def test_sequences_above_uneven_ground_are_counted(finished: Path) -> None:
+    sequences = [read_sequence(folder) for folder in sequence_folders(finished)]
+    # The arms of these clips move, the feet stand.
+    assert make_card({}, sequences)["motion"]["uneven_ground"] == 0
+    sequences[1]["motion"]["uneven_ground"] = True
+    assert make_card({}, sequences)["motion"]["uneven_ground"] == 1
+
+
 def test_the_card_says_what_the_files_say(finished: Path) -> None:
     card = json.loads((finished / "dataset.json").read_text())
     assert card["counts"]["all"] == {"bodies": 3, "sequences": 3, "frames": 6, "images": 18, "clips": 3}
