@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|jpeg|pipeline|startup|model|wearer|synth|bag|eval|data",
-        help="which benchmarks; all of them by default",
+        metavar="transport|lag|jpeg|pipeline|startup|model|runtimes|scaling|accuracy|wearer|synth|bag|eval|data",
+        help="which benchmarks; by default all of them, accuracy only with --dataset",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
     parser.add_argument(
@@ -38,6 +38,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="of --renderer warp (default: cuda)")
     parser.add_argument("--workers", type=int, help="processes that share the GPU (default: as many as cores)")
     parser.add_argument("--calib", default="ego4view_syn", help="rig calibration, name or path")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=["paper", "egorear-small"],
+        help="of runtimes and scaling: paper (random weights) or checkpoints (default: paper egorear-small)",
+    )
+    parser.add_argument("--plot", type=Path, help="image that scaling writes")
+    parser.add_argument("--dataset", default="", help="of accuracy: annotated frames, a data set's root or sequences")
+    parser.add_argument("--split", default="test", help="of --dataset (default: test)")
+    parser.add_argument("--calibration", default="validation", help="its split that sets int8's ranges")
+    parser.add_argument("--checkpoint", default="egorear-small", help="of accuracy (default: egorear-small)")
+    parser.add_argument("--samples", type=int, default=500, help="frame sets of accuracy (default: 500)")
+    parser.add_argument("--compare", type=Path, metavar="JSON", help="bench.json of an earlier run: what has changed")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for frames, logs and bench.json")
     parser.add_argument("--page", type=Path, help="Markdown page whose benchmark blocks are replaced")
 
@@ -51,15 +64,17 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     args.out.mkdir(parents=True, exist_ok=True)
     reports = []
-    for name in args.what or list(BENCHMARKS):
+    for name in args.what or [name for name in BENCHMARKS if name != "accuracy" or args.dataset]:
         title, measure = BENCHMARKS[name]
         console.print(f"[bold]{name}[/bold]: {title} …")
         command = f"egorear bench {name}{_options(name, args)}"
-        report = Report(name, title, command, describe_machine(), measure(args))
+        report = Report(_block(name, args), title, command, describe_machine(), measure(args))
         _print(console, report)
         reports.append(report)
         if args.page:
             insert_into_page(report, args.page)
+    if args.compare:
+        _print_changes(console, reports, args.compare)
     save_json(reports, args.out / "bench.json")
     console.print(f"Written: {args.out / 'bench.json'}" + (f", {args.page}" if args.page else ""))
     missed = [row.quantity for report in reports for row in report.rows if row.met is False]
@@ -74,7 +89,16 @@ def _options(name: str, args: argparse.Namespace) -> str:
         return f" --duration {args.duration:g}"
     if name == "synth" and args.renderer == "warp":
         return f" --renderer warp --device {args.device} --workers {_workers(args)}"
+    if name in ("runtimes", "scaling") and args.models != ["paper", "egorear-small"]:
+        return f" --models {' '.join(args.models)}"
+    if name == "accuracy":
+        return f" --dataset {args.dataset} --split {args.split} --samples {args.samples} --checkpoint {args.checkpoint}"
     return f" --frames {args.frames}" if name == "synth" else ""
+
+
+def _block(name: str, args: argparse.Namespace) -> str:
+    """Return the name of a benchmark's table: the two renderers' stand side by side."""
+    return "synth_gpu" if name == "synth" and args.renderer == "warp" else name
 
 
 def _workers(args: argparse.Namespace) -> int:
@@ -95,6 +119,21 @@ def _print(console: "Console", report: Report) -> None:
         table.add_column(heading)
     for row in report.rows:
         table.add_row(row.quantity, row.value, row.target, row.verdict)
+    console.print(table)
+
+
+def _print_changes(console: "Console", reports: Sequence[Report], path: Path) -> None:
+    from rich.table import Table
+
+    from egorear_ros.benchmarks.compare import compare_reports
+
+    machine, changes = compare_reports(reports, path)
+    table = Table(title=f"against {path}", caption=f"earlier: {machine}")
+    for heading in ("quantity", "earlier", "now", "ratio"):
+        table.add_column(heading)
+    for change in changes:
+        ratio = "" if change.ratio is None else f"{change.ratio:.3f}"
+        table.add_row(change.quantity, change.earlier, change.now, ratio)
     console.print(table)
 
 
@@ -135,6 +174,28 @@ def _model(args: argparse.Namespace) -> list[Row]:
     return measure_model(args.calib)
 
 
+def _runtimes(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.runtimes import measure_runtimes
+
+    return measure_runtimes(args.calib, args.models, args.out / "models")
+
+
+def _scaling(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.scaling import measure_scaling
+
+    return measure_scaling(args.calib, args.models, args.plot)
+
+
+def _accuracy(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.accuracy import measure_accuracy
+
+    if not args.dataset:
+        raise ValueError("accuracy needs annotated frames: name a data set with --dataset.")
+    return measure_accuracy(
+        args.calib, args.checkpoint, args.dataset, args.split, args.samples, args.calibration, args.out / "models"
+    )
+
+
 def _wearer(args: argparse.Namespace) -> list[Row]:
     from egorear_ros.benchmarks.wearer import measure_wearer
 
@@ -142,10 +203,12 @@ def _wearer(args: argparse.Namespace) -> list[Row]:
 
 
 def _synth(args: argparse.Namespace) -> list[Row]:
-    from egorear_ros.benchmarks.synth import measure_synth, measure_synth_gpu
-
     if args.renderer == "warp":
+        from egorear_ros.benchmarks.synth_gpu import measure_synth_gpu
+
         return measure_synth_gpu(args.calib, args.device, _workers(args))
+    from egorear_ros.benchmarks.synth import measure_synth
+
     return measure_synth(args.calib, args.frames)
 
 
@@ -174,6 +237,9 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "pipeline": ("the small model behind four 872x872 JPEG streams at 30 Hz", _pipeline),
     "startup": ("from launch to the first pose, and memory", _startup),
     "model": ("one frameset of the four-view model", _model),
+    "runtimes": ("one frameset in every installed engine, against the plain eager module", _runtimes),
+    "scaling": ("cost over views and batch", _scaling),
+    "accuracy": ("what fewer digits and smaller JPEGs cost on annotated frames", _accuracy),
     "wearer": ("the synthetic wearer, four views", _wearer),
     "synth": ("sequences of a data set, files written", _synth),
     "bag": ("recordings of four cameras, 60 kB an image, checked", _bag),

@@ -20,6 +20,12 @@ def read_frame_sets(paths: Sequence[str], split: str, rig: Rig, count: int) -> I
         EvaluationError: nothing is there.
         SourceError: an image cannot be read.
     """
+    for path, indices in choose_frame_sets(paths, split, rig, count).items():
+        yield from read_frames(path, indices, rig)
+
+
+def choose_frame_sets(paths: Sequence[str], split: str, rig: Rig, count: int) -> dict[str, list[int]]:
+    """Return which frames to read of which sequence folder; see `read_frame_sets`."""
     from egorear_eval.dataset import find_sequences
 
     places = [
@@ -27,15 +33,15 @@ def read_frame_sets(paths: Sequence[str], split: str, rig: Rig, count: int) -> I
         for path in find_sequences(list(paths), split)
         for index in range(len(sequence_stems(check_sequence(path, "calibration"), rig.views)))
     ]
-    step = max(1, len(places) // count)
-    by_path: dict[str, list[int]] = {}
-    for path, index in places[::step][:count]:
-        by_path.setdefault(path, []).append(index)
-    for path, indices in by_path.items():
-        yield from _read(path, indices, rig)
+    chosen: dict[str, list[int]] = {}
+    for place in range(min(count, len(places))):
+        path, index = places[place * len(places) // min(count, len(places))]
+        chosen.setdefault(path, []).append(index)
+    return chosen
 
 
-def _read(path: str, indices: Sequence[int], rig: Rig) -> Iterator[dict[str, Frame]]:
+def read_frames(path: str, indices: Sequence[int], rig: Rig) -> Iterator[dict[str, Frame]]:
+    """Yield some frame sets of a sequence folder."""
     config = SourceConfig(kind="sequence", path=path)
     sources = {view: SequenceSource(config, rig, view) for view in rig.views}
     try:

@@ -75,7 +75,7 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
         size,
         checkpoint.model_id,
         accept_missing_views=accept,
-        reduced_jpegs=_reduced_jpegs(config, checkpoint.header.architecture),
+        least_jpeg_px=least_jpeg_px(config, checkpoint.header.architecture, size),
         make_buffer=_buffers(runtime),
     )
 
@@ -97,16 +97,23 @@ def _untrained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Est
         model_id,
         trained=False,
         accept_missing_views=config.missing_views == "always",
-        reduced_jpegs=_reduced_jpegs(config, config.method),
+        least_jpeg_px=least_jpeg_px(config, config.method, ModelSize.image_size),
         make_buffer=_buffers(runtime),
     )
 
 
-def _reduced_jpegs(config: EstimatorConfig, architecture: str) -> bool:
-    """Published weights see images exactly as in their training; the small network hardly sees the difference."""
-    if config.jpeg_decoding == "auto":
-        return architecture in REDUCED_JPEGS
-    return config.jpeg_decoding == "reduced"
+def least_jpeg_px(config: EstimatorConfig, architecture: str, image_size: int) -> int:
+    """Return the size that JPEGs must have when they are decoded, px; 0: their own.
+
+    Args:
+        config: `jpeg_decoding`. Published weights see images exactly as in their training by default.
+        architecture: of the network.
+        image_size: of its input, px.
+    """
+    decoding = config.jpeg_decoding
+    if decoding == "auto":
+        decoding = "reduced" if architecture in REDUCED_JPEGS else "exact"
+    return {"exact": 0, "reduced": 2 * image_size, "smallest": image_size}[decoding]
 
 
 def _buffers(runtime: RuntimeConfig) -> MakeBuffer | None:

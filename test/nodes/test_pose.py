@@ -412,6 +412,38 @@ def test_untrained_weights_are_loud_in_message_and_diagnostics(graph: Graph, mon
     assert "random weights" in pose.health("estimates")["message"]
 
 
+def test_an_engine_that_dies_is_replaced_while_the_graph_goes_on(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    from egorear_ros.estimators.egorear import EgoRearEstimator
+    from egorear_ros.runtimes.base import Prediction
+    from egorear_ros.runtimes.fallback import FallbackRuntime
+    from egorear_ros.structures import Rig
+
+    class Engine:
+        def __init__(self, name: str, runs: int) -> None:
+            self.description, self.left = name, runs
+
+        def run(self, *_: Any, **__: Any) -> Prediction:
+            if self.left == 0:
+                raise RuntimeError("CUDA error: device lost")
+            self.left -= 1
+            return Prediction(np.full((1, 16, 3), 100.0, dtype=np.float32))
+
+    def make(_: Any, __: Any, rig: Rig) -> EgoRearEstimator:
+        engine = FallbackRuntime(Engine("gpu engine", 3), [("cpu", lambda: Engine("cpu engine", -1))])
+        return EgoRearEstimator(engine, rig, 64, "test")
+
+    monkeypatch.setattr("egorear_ros.nodes.pose.make_estimator", make)
+    pose = PoseGraph(graph, {})
+    pose.wait_until_active()  # which takes two of the three runs
+    for count in range(1, 4):
+        pose.send()
+        graph.until(lambda count=count: len(pose.poses) == count, "a pose")
+    graph.until(lambda: "device lost" in pose.health("estimates").get("message", ""), "diagnostics")
+    health = pose.health("estimates")
+    assert health["message"] == "gpu engine failed: CUDA error: device lost. cpu engine is used instead."
+    assert (health["level"], health["sets failed"]) == ("1", "0")
+
+
 def test_every_stage_has_percentiles_in_diagnostics(tiny: PoseGraph) -> None:
     tiny.send()
     tiny.graph.until(lambda: tiny.health("latency").get("publish p50 s"), "stage times")

@@ -2,35 +2,22 @@
 
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from tiny_networks import BUILDERS, RIG, tiny_identity
+from tiny_networks import tiny_network as network
 from torch import nn
 
 from egorear_ros.config import RuntimeConfig
-from egorear_ros.geometry.rig_file import load_rig
-from egorear_ros.models.egoposeformer import EgoPoseFormer
-from egorear_ros.models.egorear import EgoRear
-from egorear_ros.models.size import ModelSize
-from egorear_ros.models.small.network import SMALL, EgoRearSmall
 from egorear_ros.runtimes.base import Prediction, RuntimeSetupError
 from egorear_ros.runtimes.factory import MAKERS, make_runtime
-from egorear_ros.runtimes.identity import ModelFileError, identify
+from egorear_ros.runtimes.identity import ModelFileError
 from egorear_ros.runtimes.onnx_cache import cache_folder, cached_onnx
-from egorear_ros.structures import Rig
 
-TINY = {"image_size": 64, "backbone_channels": 8, "channels": 16}
 ENGINES = {"pytorch": ("torch",), "onnxruntime": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
-BUILDERS: dict[str, Callable[[Rig], nn.Module]] = {
-    "egorear": lambda rig: EgoRear(ModelSize(**TINY), rig),
-    "small": lambda rig: EgoRearSmall(replace(SMALL, **TINY), rig),
-    "egoposeformer": lambda rig: EgoPoseFormer(ModelSize(**TINY), rig),
-}
-RIG = load_rig("ego4view_syn")
 
 
 @pytest.fixture(autouse=True)
@@ -38,21 +25,12 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
-def network(name: str = "egoposeformer", seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    made = BUILDERS[name](RIG).eval()
-    with torch.no_grad():
-        for value in made.parameters():
-            value.add_(0.05 * torch.randn(value.shape))
-    return made
-
-
 def config(name: str, **changes: object) -> RuntimeConfig:
-    return replace(RuntimeConfig(name=name, device="cpu", threads=1), **changes)
+    return replace(RuntimeConfig(name=name, device="cpu", threads=1, fallback=False), **changes)
 
 
 def build(made: nn.Module, settings: RuntimeConfig) -> object:
-    return make_runtime(made, settings, identify(made, RIG, 64, "test"))
+    return make_runtime(made, settings, tiny_identity(made))
 
 
 def inputs(batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +105,7 @@ def test_precisions_that_an_engine_has_not(settings: RuntimeConfig, message: str
 def test_files_are_kept_and_wrong_ones_are_announced(caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("onnx")
     first, second = network(seed=0), network(seed=1)
-    ours, other = (identify(made, RIG, 64, f"model {seed}") for seed, made in enumerate((first, second)))
+    ours, other = (tiny_identity(made, f"model {seed}") for seed, made in enumerate((first, second)))
     path = cached_onnx(first, ours)
     assert path.parent == cache_folder()
     stamp = path.stat().st_mtime_ns
@@ -144,13 +122,10 @@ def test_files_are_kept_and_wrong_ones_are_announced(caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("content", [b"", b"not onnx"])
 def test_damaged_files_are_refused(content: bytes, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from egorear_ros.runtimes.factory import own_extrinsics
-    from egorear_ros.runtimes.onnxruntime import OnnxRuntime
-
-    made, path = network(), tmp_path / "model.onnx"
+    path = tmp_path / "model.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match="ONNX file|its format is None"):
-        OnnxRuntime(path, identify(made, RIG, 64, "x"), own_extrinsics(made), config("onnxruntime"))
+        build(network(), config("onnxruntime", model=str(path)))
 
 
 class Shifted:
@@ -194,3 +169,42 @@ def test_auto_keeps_pytorch_where_it_is_faster_or_alone(
         monkeypatch.setitem(MAKERS, engine, broken)
     assert build(network(), config("auto")).description.startswith("pytorch")
     assert "openvino does not work here: no such processor" in caplog.text
+
+
+def test_auto_remembers_what_it_measured(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    from egorear_ros.runtimes import auto
+
+    made, measured = network(), []
+
+    def seconds(runtime: object, _: object) -> float:
+        measured.append(runtime)
+        return 1.0 if isinstance(runtime, Shifted) else 2.0
+
+    monkeypatch.setattr(auto, "_fastest_s", seconds)
+    monkeypatch.setitem(MAKERS, "openvino", lambda *_: Shifted(made, 0.0))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with caplog.at_level(logging.INFO):
+        assert isinstance(build(made, config("auto")), Shifted)
+        assert len(measured) == 2
+        assert isinstance(build(made, config("auto")), Shifted)
+        assert len(measured) == 2, "measured again"
+        assert "as measured before (pytorch 2000.0 ms, openvino 1000.0 ms)" in caplog.text
+        build(network(seed=1), config("auto"))
+        assert len(measured) == 4, "another network's measurement was used"
+        build(made, config("auto", threads=2))
+        assert len(measured) == 6, "the measurement of another number of threads was used"
+    (record, *_) = cache_folder().glob("*-auto-*.json")
+    for file in cache_folder().glob("*-auto-*.json"):
+        file.write_text("{")
+    caplog.clear()
+    build(made, config("auto"))
+    assert len(measured) == 8
+    assert f"{record.parent}" in caplog.text
+    assert "cannot be used" in caplog.text
+
+    def broken(*_: object) -> object:
+        raise RuntimeSetupError("no such processor")
+
+    monkeypatch.setitem(MAKERS, "openvino", broken)
+    assert build(made, config("auto")).description.startswith("pytorch")
+    assert "openvino was fastest, but does not work any more: no such processor" in caplog.text

@@ -1,0 +1,242 @@
+"""Every installed engine in every precision, each against the plain eager module in the same process."""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from egorear_ros.benchmarks.report import Row
+from egorear_ros.runtimes.base import NotInstalledError
+
+if TYPE_CHECKING:
+    from egorear_ros.benchmarks.networks import Subject
+    from egorear_ros.runtimes.base import Runtime
+
+CPU = (
+    ("pytorch", "fp32"),
+    ("pytorch", "bf16"),
+    ("pytorch_compiled", "fp32"),
+    ("onnxruntime", "fp32"),
+    ("onnxruntime", "int8"),
+    ("openvino", "fp32"),
+    ("openvino", "bf16"),
+    ("openvino", "int8"),
+)
+GPU = (
+    ("pytorch", "fp32"),
+    ("pytorch", "bf16"),
+    ("pytorch", "fp16"),
+    ("pytorch_compiled", "fp32"),
+    ("pytorch_compiled", "bf16"),
+    ("pytorch_compiled", "fp16"),
+    ("onnxruntime", "fp32"),
+    ("tensorrt", "fp32"),
+    ("tensorrt", "fp16"),
+)
+ROUNDS = 7
+BATCH = 64
+"""Frame sets at a time where throughput is measured, on GPUs."""
+
+CALIBRATION = 8
+NOT_HERE = 3
+"""Exit status of a measurement whose engine is not installed."""
+
+TARGETS = {
+    ("cpu", "fp32"): ("at most 0.333", 1 / 3),
+    ("cpu", "reduced"): ("at most 0.2", 0.2),
+    ("cuda", "fp32"): ("", None),
+    ("cuda", "reduced"): ("at most 0.1", 0.1),
+}
+"""Of the best engine of the published model, by device: time against the plain module's."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One engine.
+
+    Attributes:
+        engine: name and precision.
+        ms: median time of one frame set.
+        plain_ms: of the plain eager module, in turns with it.
+        worst_mm: largest distance of a joint from the plain module's.
+        peak_mib: most memory of the process before the plain module was made.
+        per_second: frame sets a second in batches; 0 where it was not measured.
+    """
+
+    engine: str
+    ms: float
+    plain_ms: float
+    worst_mm: float
+    peak_mib: float
+    per_second: float = 0.0
+
+    @property
+    def ratio(self) -> float:
+        """Time against the plain module's."""
+        return self.ms / self.plain_ms
+
+
+def measure_runtimes(calib: str, models: Sequence[str], folder: Path, threads: int = 0) -> list[Row]:
+    """Measure every engine in a process of its own; those that are not installed are named.
+
+    Args:
+        calib: rig calibration, name or path.
+        models: see `make_subject`.
+        folder: for quantised files.
+        threads: CPU threads of the engines; 0: all cores.
+
+    Raises:
+        RuntimeError: a measurement failed; its error output is in the message.
+    """
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rows = []
+    for model in models:
+        found = []
+        for name, precision in GPU if device == "cuda" else CPU:
+            words = [calib, model, name, precision, device, str(folder), str(threads)]
+            answer = _run(words)
+            if isinstance(answer, str):
+                rows.append(Row(f"{model}: {name} {precision}", f"not measured: {answer}"))
+                continue
+            found.append((precision, answer))
+            rows.append(Row(f"{model}: {answer.engine}", _text(answer)))
+        rows += _verdicts(model, device, found)
+    return rows
+
+
+def _text(found: Measured) -> str:
+    batched = f", {found.per_second:,.0f} framesets/s in batches of {BATCH}" if found.per_second else ""
+    return (
+        f"{found.ms:.1f} ms, {found.ratio:.3f} of plain eager's {found.plain_ms:.0f} ms{batched}, "
+        f"joints {found.worst_mm:.2g} mm off at most, {found.peak_mib:.0f} MiB"
+    )
+
+
+def _verdicts(model: str, device: str, found: Sequence[tuple[str, Measured]]) -> list[Row]:
+    """Return the best engines; targets are the published model's."""
+    from egorear_ros.benchmarks.networks import PAPER
+
+    rows = []
+    for kind in ("fp32", "reduced"):
+        some = [entry for precision, entry in found if (precision == "fp32") == (kind == "fp32")]
+        if not some:
+            continue
+        best = min(some, key=lambda entry: entry.ratio)
+        words, limit = TARGETS[device, kind] if model == PAPER else ("", None)
+        met = None if limit is None else best.ratio <= limit
+        title = "fp32" if kind == "fp32" else "with fewer digits"
+        rows.append(Row(f"{model}: fastest {title}", f"{best.ratio:.3f} of plain eager ({best.engine})", words, met))
+    return rows
+
+
+def _run(words: Sequence[str]) -> Measured | str:
+    """Return a measurement, or why the engine is not here."""
+    command = [sys.executable, "-m", "egorear_ros.benchmarks.runtimes", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == NOT_HERE:
+        return done.stdout.strip()
+    if done.returncode:
+        raise RuntimeError(f"`{' '.join(command)}` ended with status {done.returncode}:\n{done.stderr[-2000:]}")
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _measure(args: argparse.Namespace) -> Measured:
+    import numpy as np
+
+    from egorear_ros.benchmarks.networks import make_subject
+    from egorear_ros.config import RuntimeConfig
+    from egorear_ros.geometry.rig_file import load_rig
+    from egorear_ros.runtimes.factory import make_runtime
+
+    subject = make_subject(args.model, load_rig(args.calib))
+    plain_config = RuntimeConfig(name="pytorch_plain", device=args.device, threads=args.threads, fallback=False)
+    config = RuntimeConfig(
+        name=args.engine,
+        precision=args.precision,
+        device=args.device,
+        threads=args.threads,
+        model=str(_quantised(subject, args.folder)) if args.precision == "int8" else "",
+        fallback=False,
+    )
+    engine = make_runtime(subject.network, config, subject.identity)
+    images = subject.images(1)
+    for _ in range(3):
+        engine.run(images)
+    peak_mib = _peak_mib()
+    plain = make_runtime(subject.network, plain_config, subject.identity)
+    errors_cm = [
+        np.linalg.norm(engine.run(some).joints_cm - plain.run(some).joints_cm, axis=-1).max()
+        for some in (subject.images(1, seed) for seed in range(4))
+    ]
+    times, plain_times = [], []
+    for _ in range(ROUNDS):
+        times.append(_seconds(engine, images))
+        plain_times.append(_seconds(plain, images))
+    per_second = 0.0
+    if args.device == "cuda":
+        many = subject.images(BATCH)
+        engine.run(many)
+        per_second = BATCH / statistics.median(_seconds(engine, many) for _ in range(ROUNDS))
+    return Measured(
+        f"{args.engine} {args.precision}",
+        1e3 * statistics.median(times),
+        1e3 * statistics.median(plain_times),
+        10.0 * float(max(errors_cm)),
+        peak_mib,
+        per_second,
+    )
+
+
+def _quantised(subject: "Subject", folder: Path) -> Path:
+    """Return a file of 8 bits, calibrated on the benchmark's own images: right for speed, not for accuracy."""
+    from egorear_ros.runtimes.factory import own_extrinsics
+    from egorear_ros.runtimes.onnx_cache import cached_onnx
+    from egorear_ros.runtimes.quantise import quantise_onnx
+
+    path = folder / f"{subject.identity.digest}-int8.onnx"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        images = list(subject.images(CALIBRATION, seed=100))
+        partial = path.with_suffix(".partial")
+        quantise_onnx(cached_onnx(subject.network, subject.identity), partial, images, own_extrinsics(subject.network))
+        partial.replace(path)
+    return path
+
+
+def _seconds(runtime: "Runtime", images: object) -> float:
+    start = time.perf_counter()
+    runtime.run(images)  # type: ignore[arg-type]
+    return time.perf_counter() - start
+
+
+def _peak_mib() -> float:
+    # Not ru_maxrss, which counts the process that this one was forked from.
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser()
+    for name in ("calib", "model", "engine", "precision", "device"):
+        parser.add_argument(name)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("threads", type=int)
+    try:
+        found = _measure(parser.parse_args())
+    except NotInstalledError as error:
+        sys.stdout.write(str(error).partition(" (")[0])
+        return NOT_HERE
+    sys.stdout.write(json.dumps(asdict(found)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,122 @@
+"""How the cost of one estimate grows with the number of views and with the batch."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from egorear_ros.benchmarks.report import Row
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.structures import Rig
+
+VIEWS = (2, 3, 4, 6)
+BATCHES = (1, 2, 4, 8)
+ROUNDS = 5
+SLACK = 1.1
+"""Growth that still counts as linear: timers and caches are not exact."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Time over a number.
+
+    Attributes:
+        title: what grows.
+        counts: of views, or of frame sets at a time.
+        ms: time for each.
+    """
+
+    title: str
+    counts: tuple[int, ...]
+    ms: tuple[float, ...]
+
+    @property
+    def growth(self) -> float:
+        """Time of the last against the first, where 1 is as many times as the count."""
+        return (self.ms[-1] / self.ms[0]) / (self.counts[-1] / self.counts[0])
+
+
+def measure_scaling(calib: str, models: Sequence[str], plot: Path | None = None) -> list[Row]:
+    """Measure the runtime `pytorch` in fp32.
+
+    Args:
+        calib: rig calibration with four views, name or path; six are made from it.
+        models: see `make_subject`. Only networks without fixed views are measured with six.
+        plot: image to write.
+    """
+    curves = [curve for model in models for curve in _curves(load_rig(calib), model)]
+    if plot is not None:
+        _draw(curves, plot)
+    rows = []
+    for curve in curves:
+        steps = ", ".join(f"{count}: {value:.0f} ms" for count, value in zip(curve.counts, curve.ms, strict=True))
+        rows.append(Row(f"{curve.title}", steps))
+        verdict = f"{curve.growth:.2f} of linear"
+        rows.append(Row(f"{curve.title}: growth", verdict, "no faster than linear", curve.growth <= SLACK))
+    return rows
+
+
+def rig_of(rig: Rig, views: int) -> Rig:
+    """Return a rig of as many views: the first ones, then copies of these under other names, on the other side."""
+    cameras = list(rig.cameras[:views])
+    for index in range(len(cameras), views):
+        camera = rig.cameras[index % len(rig.cameras)]
+        turned = camera.T_device_camera.copy()
+        turned[:3, 3] *= (-1.0, 1.0, 1.0)
+        cameras.append(replace(camera, view=f"extra_{index}", T_device_camera=turned))
+    return Rig(f"{rig.name}_{views}_views", tuple(cameras), rig.source)
+
+
+def _curves(rig: Rig, model: str) -> list[Curve]:
+    from egorear_ros.benchmarks.networks import PAPER, make_subject
+    from egorear_ros.config import RuntimeConfig
+    from egorear_ros.runtimes.factory import make_runtime
+
+    config = RuntimeConfig(name="pytorch", fallback=False)
+    counts = VIEWS if model == PAPER else tuple(count for count in VIEWS if count <= len(rig.views))
+    per_view = []
+    for count in counts:
+        subject = make_subject(model, rig_of(rig, count))
+        runtime = make_runtime(subject.network, config, subject.identity)
+        per_view.append(_milliseconds(lambda images, runtime=runtime: runtime.run(images), subject.images(1)))
+    subject = make_subject(model, rig)
+    runtime = make_runtime(subject.network, config, subject.identity)
+    per_batch = [_milliseconds(runtime.run, subject.images(batch)) for batch in BATCHES]
+    return [
+        Curve(f"{model}: views", counts, tuple(per_view)),
+        Curve(f"{model}: {len(rig.views)} views, frame sets at a time", BATCHES, tuple(per_batch)),
+    ]
+
+
+def _milliseconds(run: object, images: np.ndarray) -> float:
+    assert callable(run)
+    run(images)
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        run(images)
+        times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times)
+
+
+def _draw(curves: Sequence[Curve], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for panel, kind, label in ((panels[0], "views", "views"), (panels[1], "at a time", "frame sets at a time")):
+        for number, curve in enumerate(curve for curve in curves if curve.title.endswith(kind)):
+            name = curve.title.partition(":")[0]
+            panel.plot(curve.counts, curve.ms, marker="o", color=f"C{number}", label=name)
+            linear = [curve.ms[0] * count / curve.counts[0] for count in curve.counts]
+            panel.plot(curve.counts, linear, linestyle=":", color=f"C{number}", label=f"{name}, if it were linear")
+        panel.set(xlabel=label, ylabel="ms", yscale="log", xticks=VIEWS if kind == "views" else BATCHES)
+        panel.minorticks_off()
+        panel.grid(alpha=0.3)
+    panels[0].legend(fontsize="small")
+    figure.suptitle("Time of one run: runtime pytorch, fp32")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
