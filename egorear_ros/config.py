@@ -209,9 +209,10 @@ class EstimatorConfig:
     )
     jpeg_decoding: str = setting(
         "auto",
-        "JPEGs much larger than the model's input: exact: decoded at full size, as in training; reduced: at a half, "
-        "a quarter or an eighth, which costs a third; auto: reduced for the small model, exact for published weights.",
-        choices=("auto", "exact", "reduced"),
+        "JPEGs larger than the model's input: exact: decoded at full size, as in training; reduced: at 1/2, 1/4 or 1/8 "
+        "of it, but at least at twice the model's input, for half the time; smallest: at least at the model's input, "
+        "for a third; auto: reduced for the small model, exact for others (see docs/preprocessing.md).",
+        choices=("auto", "exact", "reduced", "smallest"),
     )
     delay_s: float = setting(0.0, "null only: time that an estimate takes.", minimum=0.0, maximum=10.0)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)

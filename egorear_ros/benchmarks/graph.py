@@ -28,6 +28,7 @@ class Observation:
         latencies_s: capture to publication, as the pose node states it.
         tf_latencies_s: capture to the arrival of the joints' TF frames at this subscriber.
         first_pose_s: when the first pose came, monotonic s.
+        starting_s: processor time of the graph's processes until then.
         duration_s: how long was watched after the warm-up.
         processor_s: processor time that the graph's processes took meanwhile.
         peak_mb: most memory that each of its processes has held so far, MB.
@@ -40,6 +41,7 @@ class Observation:
     latencies_s: list[float] = field(default_factory=list)
     tf_latencies_s: list[float] = field(default_factory=list)
     first_pose_s: float = float("nan")
+    starting_s: float = float("nan")
     duration_s: float = 0.0
     processor_s: float = 0.0
     peak_mb: list[float] = field(default_factory=list)
@@ -131,9 +133,9 @@ def observe(graph: subprocess.Popen[bytes], warm_up_s: float, duration_s: float)
             raise RuntimeError(f"the graph ended with status {graph.returncode}.")
         if not seen.stamps_ns:
             raise RuntimeError(f"no message on body_pose within {FIRST_POSE_S:g} s.")
-        first_pose_s = time.monotonic()
+        first_pose_s, starting_s = time.monotonic(), processor_s(graph.pid)
         _spin_until(executor, warm_up_s, lambda: False)
-        seen = Observation(first_pose_s=first_pose_s)
+        seen = Observation(first_pose_s=first_pose_s, starting_s=starting_s)
         begin_s, used_s = time.monotonic(), processor_s(graph.pid)
         _spin_until(executor, duration_s, lambda: False)
         seen.duration_s = time.monotonic() - begin_s

@@ -1,11 +1,14 @@
 """From launch to the first pose, and the memory that takes: the small model and one of the published size."""
 
+import subprocess
+import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egorear_ros.benchmarks.graph import Observation, observe, running_graph
-from egorear_ros.benchmarks.pipeline import CHECKPOINT, write_pipeline
+from egorear_ros.benchmarks.graph import observe, running_graph
+from egorear_ros.benchmarks.pipeline import CHECKPOINT, THREADS, write_pipeline
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.geometry.rig_file import load_rig
 
@@ -22,33 +25,43 @@ def measure_startup(folder: Path, calib: str) -> list[Row]:
         folder: for frames, weights, parameters and logs.
         calib: rig calibration with four views, name or path.
     """
-    small, small_mb = _start(folder, calib, CHECKPOINT)
-    published, published_mb = _start(folder, calib, str(_random_weights(folder, calib)))
-    imported_s = _import_s()
+    small = _start(folder, calib, CHECKPOINT)
+    published = _start(folder, calib, str(_random_weights(folder, calib)))
     return [
-        Row("imports of the pose node", f"{imported_s:.1f} s"),
-        Row("small model: launch to first pose", f"{small:.1f} s", f"below {START_S:g} s", small < START_S),
-        Row("small model: peak memory", f"{small_mb:.0f} MB", f"below {SMALL_MB:g} MB", small_mb < SMALL_MB),
-        Row("published size: launch to first pose", f"{published:.1f} s"),
+        Row("imports of the pose node", f"{_import_s():.1f} s"),
+        Row(
+            "small model: launch to first pose", f"{small.wall_s:.1f} s", f"below {START_S:g} s", small.wall_s < START_S
+        ),
+        Row("small model: processor time until then", f"{small.processor_s:.1f} s"),
+        Row("small model: peak memory", f"{small.mb:.0f} MB", f"below {SMALL_MB:g} MB", small.mb < SMALL_MB),
+        Row("published size: launch to first pose", f"{published.wall_s:.1f} s"),
+        Row("published size: processor time until then", f"{published.processor_s:.1f} s"),
         Row(
             "published size: peak memory",
-            f"{published_mb:.0f} MB",
+            f"{published.mb:.0f} MB",
             f"below {PUBLISHED_MB:g} MB",
-            published_mb < PUBLISHED_MB,
+            published.mb < PUBLISHED_MB,
         ),
     ]
 
 
-def _start(folder: Path, calib: str, checkpoint: str) -> tuple[float, float]:
-    """Return the time from launch to the first pose, s, and the peak memory of the process, MB."""
-    params = write_pipeline(folder, calib, {"estimator": {"checkpoint": checkpoint}})
-    seen = Observation()
+@dataclass(frozen=True)
+class _Start:
+    """From launch to the first pose, s, the processor time that took, s, and the process' peak memory, MB."""
+
+    wall_s: float
+    processor_s: float
+    mb: float
+
+
+def _start(folder: Path, calib: str, checkpoint: str) -> _Start:
+    pose = {"estimator": {"checkpoint": checkpoint}, "runtime": {"threads": THREADS}}
+    params = write_pipeline(folder, calib, pose)
     for _ in range(2):  # the first start brings files into memory
         begin_s = time.monotonic()
         with running_graph(params, separate=False, log=folder / "startup.log") as graph:
             seen = observe(graph, warm_up_s=0.0, duration_s=WATCH_S)
-        first_s = seen.first_pose_s - begin_s
-    return first_s, max(seen.peak_mb)
+    return _Start(seen.first_pose_s - begin_s, seen.starting_s, max(seen.peak_mb))
 
 
 def _random_weights(folder: Path, calib: str) -> Path:
@@ -68,9 +81,6 @@ def _random_weights(folder: Path, calib: str) -> Path:
 
 def _import_s() -> float:
     """Return how long a fresh interpreter takes to import what the pose node needs."""
-    import subprocess
-    import sys
-
     command = [sys.executable, "-c", "import egorear_ros.nodes.pose, egorear_ros.runtimes.factory"]
     begin_s = time.monotonic()
     subprocess.run(command, check=True)

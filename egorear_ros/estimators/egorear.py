@@ -37,7 +37,7 @@ class EgoRearEstimator:
         *,
         trained: bool = True,
         accept_missing_views: bool = False,
-        reduced_jpegs: bool = False,
+        least_jpeg_px: int = 0,
         make_buffer: MakeBuffer | None = None,
     ) -> None:
         """Put a method together.
@@ -49,7 +49,7 @@ class EgoRearEstimator:
             model_id: written into every pose.
             trained: False for random weights; poses are then marked UNTRAINED.
             accept_missing_views: whether to estimate from the views there are, masking the others.
-            reduced_jpegs: whether JPEGs are decoded at reduced scale, see `preprocess.decode`.
+            least_jpeg_px: JPEGs are decoded at a reduced scale that leaves this, see `preprocess.decode`.
             make_buffer: memory for network input; None: ordinary memory.
         """
         self.model_id = model_id
@@ -60,7 +60,7 @@ class EgoRearEstimator:
         self._runtime = runtime
         self._rig = rig
         self._accept_missing_views = accept_missing_views
-        self._preprocess = Preprocessor(rig, image_size, reduced=reduced_jpegs, make_buffer=make_buffer)
+        self._preprocess = Preprocessor(rig, image_size, least_jpeg_px=least_jpeg_px, make_buffer=make_buffer)
         self._sizes_said: set[tuple[str, int, int]] = set()
 
     def warm_up(self) -> None:

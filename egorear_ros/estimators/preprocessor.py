@@ -40,17 +40,16 @@ class Preprocessor:
     Args:
         rig: cameras in the network's order.
         image_size: height and width of the network's input, px.
-        reduced: whether JPEGs are decoded at reduced scale; else exactly as in training.
+        least_jpeg_px: JPEGs are decoded at the smallest scale that leaves this width and height; 0: at
+            full size, exactly as in training.
         make_buffer: allocates single-precision memory of a shape; called as often as inputs are in
             use at the same time, which is once where one set is estimated after the other.
     """
 
     def __init__(
-        self, rig: Rig, image_size: int, *, reduced: bool = False, make_buffer: MakeBuffer | None = None
+        self, rig: Rig, image_size: int, *, least_jpeg_px: int = 0, make_buffer: MakeBuffer | None = None
     ) -> None:
-        self.reduced = reduced
-        self._rig, self._image_size = rig, image_size
-        self._least_px = image_size if reduced else 0
+        self._rig, self._image_size, self._least_px = rig, image_size, least_jpeg_px
         self._make_buffer = make_buffer or _empty
         self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
         self._free: list[Float32Array] = []

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from egorear_ros.config import EstimatorConfig, RuntimeConfig
 from egorear_ros.estimators.base import EstimateError, EstimatorSetupError
-from egorear_ros.estimators.factory import make_estimator
+from egorear_ros.estimators.factory import least_jpeg_px, make_estimator
 from egorear_ros.estimators.null import NullEstimator
 from egorear_ros.models.build import build_network
-from egorear_ros.models.checkpoint import CheckpointError, CheckpointHeader, save_checkpoint
+from egorear_ros.models.checkpoint import CheckpointError, CheckpointHeader, load_checkpoint, save_checkpoint
 from egorear_ros.models.size import ModelSize
 from egorear_ros.runtimes.base import RuntimeSetupError
 from egorear_ros.structures import FrameSet, Rig, TrackingState
@@ -113,6 +114,24 @@ def test_a_checkpoint_wins_over_allow_untrained(
     assert make_estimator(EstimatorConfig(checkpoint=checkpoint(header), allow_untrained=True), CPU, rig).trained
 
 
+@pytest.mark.parametrize("architecture", ["egotap", "egotap_refined", "egoposeformer_refined"])
+def test_baselines_plain_and_refined(
+    architecture: str,
+    checkpoint: Callable[..., str],
+    header: CheckpointHeader,
+    rig: Rig,
+    frame_set: Callable[..., FrameSet],
+) -> None:
+    path = checkpoint(replace(header, architecture=architecture))
+    method = architecture.removesuffix("_refined")
+    pose = make_estimator(EstimatorConfig(method=method, checkpoint=path), CPU, rig).estimate(frame_set())
+    assert pose.state is TrackingState.OK
+    assert pose.model_id.startswith(f"{architecture}/small@")
+    assert np.isfinite(pose.joints_device).all()
+    with pytest.raises(CheckpointError, match=f"holds weights of {architecture}, .*expected egorear"):
+        make_estimator(EstimatorConfig(checkpoint=path), CPU, rig)
+
+
 def test_null(rig: Rig) -> None:
     estimator = make_estimator(EstimatorConfig(method="null"), CPU, rig)
     assert isinstance(estimator, NullEstimator)
@@ -133,3 +152,30 @@ def test_a_device_that_is_not_there(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RuntimeSetupError, match="finds no CUDA device"):
         make_estimator(EstimatorConfig(checkpoint=checkpoint(header)), RuntimeConfig(device="cuda"), rig)
+
+
+@pytest.mark.parametrize(
+    ("decoding", "architecture", "least_px"),
+    [
+        ("auto", "egorear_small", 256),
+        ("auto", "egorear", 0),
+        ("auto", "egoposeformer", 0),
+        ("exact", "egorear_small", 0),
+        ("reduced", "egorear", 256),
+        ("smallest", "egorear", 128),
+    ],
+)
+def test_published_weights_see_images_as_in_training_and_small_ones_reduced(
+    decoding: str, architecture: str, least_px: int
+) -> None:
+    assert least_jpeg_px(EstimatorConfig(jpeg_decoding=decoding), architecture, 128) == least_px
+
+
+def test_the_demo_takes_the_fast_path() -> None:
+    sections = yaml.safe_load((Path(__file__).parents[2] / "config" / "demo.yaml").read_text())
+    parameters = sections["/**/pose"]["ros__parameters"]
+    estimator = EstimatorConfig(**parameters["estimator"])
+    runtime = RuntimeConfig(**parameters["runtime"])
+    checkpoint = load_checkpoint(estimator.checkpoint)
+    assert least_jpeg_px(estimator, checkpoint.header.architecture, checkpoint.header.size.image_size) > 0
+    assert runtime.name == "pytorch", "the inference form"

@@ -1,6 +1,8 @@
 """Images become network input: the exact path to the bit, the reduced one nearly, in memory that is used again."""
 
 import io
+import sys
+import threading
 import tracemalloc
 from collections.abc import Callable
 
@@ -76,7 +78,7 @@ def test_the_exact_path_is_training_s(rig: Rig, frame_set: Callable[..., FrameSe
 
 def test_the_reduced_path_differs_little(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
     frames = frame_set().frames
-    exact, reduced = Preprocessor(rig, SIZE)(frames), Preprocessor(rig, SIZE, reduced=True)(frames)
+    exact, reduced = Preprocessor(rig, SIZE)(frames), Preprocessor(rig, SIZE, least_jpeg_px=SIZE)(frames)
     difference = np.abs(exact.images - reduced.images)
     one_step = 1 / 255 / 0.225
     assert difference.max() > 0.0, "otherwise nothing was reduced"
@@ -127,7 +129,7 @@ def test_memory_of_a_set_that_failed_is_left_to_its_other_views(
 
 
 def test_a_long_run_takes_no_more_memory(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
-    frames, preprocess = frame_set().frames, Preprocessor(rig, SIZE, reduced=True)
+    frames, preprocess = frame_set().frames, Preprocessor(rig, SIZE, least_jpeg_px=SIZE)
 
     def run(count: int) -> int:
         for _ in range(count):
@@ -140,3 +142,31 @@ def test_a_long_run_takes_no_more_memory(rig: Rig, frame_set: Callable[..., Fram
         assert run(25) - before < SIZE * SIZE * 3  # bytes of one small image of 25 * 4
     finally:
         tracemalloc.stop()
+
+
+def test_views_decode_in_parallel(rig: Rig, jpeg: Callable[..., bytes]) -> None:
+    lens, large = rig["front_left"].lens, Frame("front_left", 0, "jpeg", jpeg(size=(4000, 4000)))
+    decode(large, lens, SIZE)  # nothing is imported while it counts
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1000.0)  # from now on threads run only where others let go of the interpreter
+    try:
+        ran = any(_another_thread_runs_during(lambda: decode(large, lens, SIZE)) for _ in range(20))
+    finally:
+        sys.setswitchinterval(before_s)
+    assert ran
+
+
+def _another_thread_runs_during(work: Callable[[], object]) -> bool:
+    begin, ran = threading.Event(), threading.Event()
+
+    def run() -> None:
+        begin.wait()
+        ran.set()
+
+    other = threading.Thread(target=run)
+    other.start()
+    begin.set()
+    work()
+    during = ran.is_set()
+    other.join()
+    return during
