@@ -57,8 +57,8 @@ class Page:
 
         command = [self._program, *OPTIONS, f"--user-data-dir={self._profile.name}", "about:blank"]
         command.insert(1, f"--window-size={self._size[0]},{self._size[1]}")
-        # The browser reads from 3 and writes to 4.
-        shell = ["sh", "-c", f'exec "$@" 3<&{child_in} 4>&{child_out}', "sh"]
+        # The browser reads from 3 and writes to 4; dash knows no file numbers above 9.
+        shell = ["bash", "-c", f'exec "$@" 3<&{child_in} 4>&{child_out}', "sh"]
         silent = subprocess.DEVNULL
         ends = (child_in, child_out)
         self._browser = subprocess.Popen([*shell, *command], stdin=silent, stdout=silent, stderr=silent, pass_fds=ends)

@@ -41,7 +41,8 @@ def provenance(results: Results) -> str:
         tag("pre", tag("code", text(words))),
         tree({key: facts[key] for key in facts if key not in SHOWN_ELSEWHERE}),
     ]
-    parts += [tag("h3", text("Versions")), tree(facts.get("versions") or "not said")]
+    versions = [f"{name} {version}" for name, version in (facts.get("versions") or {}).items()]
+    parts += [tag("h3", text("Versions")), paragraph(", ".join(versions) or "not said")]
     skipped = facts.get("skipped") or []
     if skipped:
         title = tag("summary", text(f"{len(skipped)} frames that were not compared"))

@@ -9,6 +9,8 @@ MOST_ENTRIES = 40
 """Entries of a nested list or object that are written out; the rest is counted."""
 
 _ASSETS = Path(__file__).parent
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""What the browser may fetch for the page: nothing."""
 
 
 def tag(name: str, *content: str, **attributes: object) -> str:
@@ -93,6 +95,7 @@ def page(title: str, *content: str) -> str:
     head = tag(
         "head",
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         # An empty icon: browsers ask the server for one otherwise.
         '<link rel="icon" href="data:,">',
         tag("title", text(title)),

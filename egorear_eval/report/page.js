@@ -4,15 +4,30 @@
 const clip = document.getElementById("clip");
 const joint = document.getElementById("joint");
 
-// Show the chosen recording, and the line of the chosen joint in it.
+// Show the chosen recording, and the line of the chosen joint in it; the address says both.
 function showTrack() {
   for (const figure of document.querySelectorAll("figure.clip")) {
     figure.hidden = figure.dataset.clip !== clip.value;
+    if (figure.hidden) continue;
     const data = JSON.parse(figure.querySelector("script").textContent);
     const errors = joint.value === "" ? [] : data.mm[joint.value];
     const places = errors.map((mm, i) => `${data.u[i]} ${(data.zero - mm * data.px_per_mm).toFixed(1)}`);
     figure.querySelector(".chosen").setAttribute("d", places.length ? `M${places.join("L")}` : "");
   }
+}
+
+function choose() {
+  history.replaceState(null, "", `#recording=${clip.value}&joint=${joint.value}`);
+  showTrack();
+}
+
+function readAddress() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  for (const [name, list] of [["recording", clip], ["joint", joint]]) {
+    const value = wanted.get(name);
+    if (value !== null && [...list.options].some((option) => option.value === value)) list.value = value;
+  }
+  showTrack();
 }
 
 // Turn a skeleton; the same projection as `scene.turned`.
@@ -52,8 +67,8 @@ function makeTurnable(svg) {
   });
 }
 
-clip.addEventListener("change", showTrack);
-joint.addEventListener("change", showTrack);
-// A browser that reloads keeps choices.
-showTrack();
+clip.addEventListener("change", choose);
+joint.addEventListener("change", choose);
+window.addEventListener("hashchange", readAddress);
+readAddress();
 document.querySelectorAll("svg.scene").forEach(makeTurnable);

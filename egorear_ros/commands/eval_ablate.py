@@ -100,7 +100,7 @@ def _variant(words: str) -> tuple[str, str, str]:
     checkpoint, _, part = file.partition("@")
     if not name or not checkpoint or part not in ("", *SWITCHES):
         raise EvaluationError(
-            f"--variant {words!r}: expected NAME=CHECKPOINT or NAME=CHECKPOINT@PART with the part {' or '.join(SWITCHES)}, "
+            f"--variant {words!r}: expected NAME=CHECKPOINT or NAME=CHECKPOINT@PART, PART {' or '.join(SWITCHES)}, "
             "for example 'no mask=out/no_mask.safetensors@mask'."
         )
     return name, checkpoint, part
