@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw docs/images/synth_gpu.png: the same photographs by both renderers, and their difference."""
+"""Draw docs/images/synth_gpu.jpg: the same photographs by both renderers, and their difference."""
 
 import argparse
 from pathlib import Path
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5, help="of person, place and motion")
     parser.add_argument("--time", type=float, default=7.5, help="moment, s")
     parser.add_argument("--device", default="cpu", help="of Warp: cpu or cuda")
-    parser.add_argument("--out", type=Path, default=Path("docs/images/synth_gpu.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/synth_gpu.jpg"))
     args = parser.parse_args()
     rig = load_rig("ego4view_syn")
     one = make_wearer(rig, args.seed)
@@ -56,7 +56,7 @@ def main() -> None:
     image = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)))
     for index, row in enumerate(rows):
         image.paste(row, (0, index * row.height))
-    image.save(args.out)
+    image.save(args.out, quality=90)
     every = np.concatenate([difference.ravel() for difference in differences])
     print(
         f"mean absolute difference {every.mean():.4f}, largest {every.max()}, above 2: {100 * (every > 2).mean():.3f} %"

@@ -31,46 +31,6 @@ GROWTH_MB = 20.0
 LINEAR = 1.8
 """Two processes on two cores should be at least this much faster than one."""
 
-GPU_TARGET_HZ = 200.0
-LIGHT_S = 5.0
-
-
-def measure_synth_gpu(calib: str, device: str, workers: int) -> list[Row]:
-    """Measure the renderer of GPUs: rays and light alone, and whole data sets by one and by several processes.
-
-    Args:
-        calib: rig calibration, name or path.
-        device: of Warp; "cuda" or "cpu".
-        workers: number of processes that share the GPU.
-
-    Raises:
-        RendererError: Warp is not installed, or this machine has no such device.
-    """
-    from egorear_synth.rendering import WARP, RendererChoice
-    from egorear_synth.throughput import measure_light, measure_rate
-
-    renderer, views, rows = RendererChoice(WARP, device), len(load_rig(calib).views), []
-    machine = ", ".join(f"{name} {value}" for name, value in renderer.check().items())
-    for case in CASES:
-        name = f"{views} views of {case.size_px}x{case.size_px}, 2x2 rays a pixel, {machine}"
-        light_hz = measure_light(calib, case.size_px, 2, LIGHT_S, renderer)
-        rows.append(Row(f"{name}: rays and light alone, 1 process", f"{light_hz:.2f} framesets/s"))
-        for count in sorted({1, workers}):
-            rate = measure_rate(calib, case.size_px, 2, count, case.frames * 4, renderer)
-            # Fewer processes wait for themselves, so the target is that of all of them.
-            judged = case is CASES[0] and device == "cuda" and count == workers
-            met = rate.framesets_per_s >= GPU_TARGET_HZ
-            processes = f"{count} process{'es' if count > 1 else ''}"
-            rows.append(
-                Row(
-                    f"{name}: files written, {processes}",
-                    f"{rate.framesets_per_s:.2f} framesets/s",
-                    *((f"at least {GPU_TARGET_HZ:g}", met) if judged else ()),
-                )
-            )
-            rows.append(Row(f"{name}: processor time, {processes}", f"{rate.processor_s * 1e3:.1f} ms per frameset"))
-    return rows
-
 
 def measure_synth(calib: str, frames: int) -> list[Row]:
     """Make sequences with one and two workers, with and without supersampling, and one long run.

@@ -58,7 +58,7 @@ def finish_on_device(
     sums = wp.empty((len(views), PARTS), dtype=wp.vec3d, device=device)
     glare = wp.empty(len(views), dtype=wp.vec3, device=device)
     values = wp.empty((batch.count, 3), dtype=wp.uint8, device=device)
-    wp.launch(camera_kernels.sum_parts, (len(views), PARTS), [on_device, light], [sums], device=device)
+    wp.launch(camera_kernels.sum_parts, len(views) * PARTS, [on_device, light], [sums], device=device)
     wp.launch(camera_kernels.veil, len(views), [on_device, sums], [glare], device=device)
     inputs = [on_device, wp.array(tones, dtype=wp.uint8, device=device), batch.shot_of, batch.radius]
     wp.launch(camera_kernels.develop, batch.count, [*inputs, light, glare, noise], [values], device=device)
@@ -85,7 +85,7 @@ def _defocus(light: Any, cameras: Any, weights: Any, batch: "Batch", views: Sequ
     largest = max(rays.width * rays.height for rays in views)
     inputs = [cameras, batch.shot_of, batch.places, light]
     wp.launch(camera_kernels.lay_out, batch.count, inputs, [image], device=device)
-    inputs = [cameras, weights, image]
-    wp.launch(camera_kernels.blur_across, (len(views), largest), inputs, [sharp, soft], device=device)
+    inputs = [cameras, weights, image, largest]
+    wp.launch(camera_kernels.blur_across, len(views) * largest, inputs, [sharp, soft], device=device)
     inputs = [cameras, weights, batch.shot_of, batch.places, batch.radius, sharp, soft]
     wp.launch(camera_kernels.defocus, batch.count, inputs, [light], device=device)

@@ -108,12 +108,14 @@ def blur_across(
     cameras: wp.array[DeviceCamera],
     weights: wp.array[wp.float32],
     image: wp.array[wp.vec4],
+    largest: wp.int32,
     sharp: wp.array[wp.vec4],
     soft: wp.array[wp.vec4],
 ) -> None:
-    """Blur images along their rows as on the axis, and as at the edge of the field of view."""
-    shot, place = wp.tid()
-    camera = cameras[shot]
+    """Blur images of up to `largest` pixels along their rows, as on the axis and as at the edge."""
+    thread = wp.int32(wp.tid())
+    camera = cameras[thread // largest]
+    place = thread % largest
     if place >= camera.width * camera.height:
         return
     there = camera.first_place + place
@@ -145,12 +147,14 @@ def defocus(
 @wp.kernel
 def sum_parts(cameras: wp.array[DeviceCamera], light: wp.array[wp.vec3], sums: wp.array2d[wp.vec3d]) -> None:
     """Sum the light of every `PARTS`-th pixel of each view, from the first, the second, and so on."""
-    shot, part = wp.tid()
+    thread = wp.int32(wp.tid())
+    shot = thread // PART_COUNT
+    part = thread % PART_COUNT
     camera = cameras[shot]
     total = wp.vec3d(wp.float64(0.0))
     for pixel in range(part, camera.pixels, PART_COUNT):
         value = light[camera.first_pixel + pixel]
-        total += wp.vec3d(wp.float64(value[0]), wp.float64(value[1]), wp.float64(value[2]))
+        total = wp.add(total, wp.vec3d(wp.float64(value[0]), wp.float64(value[1]), wp.float64(value[2])))
     sums[shot, part] = total
 
 
@@ -161,7 +165,7 @@ def veil(cameras: wp.array[DeviceCamera], sums: wp.array2d[wp.vec3d], glare: wp.
     camera = cameras[shot]
     total = wp.vec3d(wp.float64(0.0))
     for part in range(PART_COUNT):
-        total += sums[shot, part]
+        total = wp.add(total, sums[shot, part])
     mean = total / wp.float64(camera.pixels)
     glare[shot] = camera.glare * wp.vec3(wp.float32(mean[0]), wp.float32(mean[1]), wp.float32(mean[2]))
 

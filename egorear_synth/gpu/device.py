@@ -30,7 +30,8 @@ def open_device(name: str) -> Any:
         warp.init()
     if name == "cuda" and not warp.is_cuda_available():
         raise RendererError(
-            "--device cuda: Warp finds no NVIDIA GPU with a driver on this machine (nvidia-smi shows them). "
+            "--device cuda: Warp finds no NVIDIA GPU that it can use on this machine; it needs one of compute "
+            "capability 7.5 or newer and a driver 580 or newer (nvidia-smi shows both). "
             "Use --renderer embree, which needs none; --renderer warp --device cpu runs the GPU's kernels "
             "on the processor, slowly, for tests."
         )

@@ -4,6 +4,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from egorear_synth.body import Body
     from egorear_synth.place import Place
 
-KEPT_BATCHES = 4
+KEPT_BATCHES = 8
 """Groups of views of which the rays stay on the device."""
 
 
@@ -149,10 +150,12 @@ class WarpRenderer:
         from egorear_synth.gpu.camera import finish_on_device
 
         places, views = _spread(exposure), tuple(shot.rays for shot in exposure.shots)
-        draws = [shot.rng.standard_normal((len(shot.rays.places), 3), np.float32) for shot in exposure.shots]
+        draws = np.empty((sum(len(rays.places) for rays in views), 3), dtype=np.float32)
+        for shot, part in zip(exposure.shots, _parts(exposure), strict=True):
+            shot.rng.standard_normal(dtype=np.float32, out=draws[part])
         with self._lock:
             batch = _on_device(views, str(self._device))
-            light, noise = self._gathered(exposure, batch, *places), self._vectors(np.concatenate(draws))
+            light, noise = self._gathered(exposure, batch, *places), self._vectors(draws)
             return batch.split(finish_on_device(light, noise, batch, views, cameras, self._device).numpy())
 
     def _gathered(self, exposure: Exposure[WarpBody], batch: "Batch", moments: Ints32, offsets: Floats32) -> Any:
@@ -177,12 +180,23 @@ class WarpRenderer:
 
 def _spread(exposure: Exposure[WarpBody]) -> tuple[Ints32, Floats32]:
     """Return (S,) the moment of each ray of a pixel, and (S, 2, P) where within its pixel it goes; see `gather`."""
-    of_shots = [list(exposure.passes(shot)) for shot in exposure.shots]
-    moments = np.array([moment for moment, _ in of_shots[0]], dtype=np.int32)
-    if exposure.samples == 1:
-        return moments, np.zeros((0, 2, 1), dtype=np.float32)
-    parts = [np.stack([places for _, places in passes if places is not None]) for passes in of_shots]
-    return moments, np.concatenate(parts, axis=2)
+    parts = _parts(exposure)
+    # A single ray goes through the pixel's centre.
+    rays = exposure.samples**2 if exposure.samples > 1 else 0
+    offsets = np.empty((rays, 2, parts[-1].stop), dtype=np.float32)
+    moments = np.zeros(exposure.samples**2, dtype=np.int32)
+    for shot, part in zip(exposure.shots, parts, strict=True):
+        for index, (moment, places) in enumerate(exposure.passes(shot)):
+            moments[index] = moment
+            if places is not None:
+                offsets[index, :, part] = places
+    return moments, offsets
+
+
+def _parts(exposure: Exposure[WarpBody]) -> list[slice]:
+    """Return where the pixels of each shot are among those of all shots."""
+    ends = np.cumsum([0, *(len(shot.rays.places) for shot in exposure.shots)]).tolist()
+    return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
 class Batch:
