@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import setup
 
 ROOT = Path(__file__).parent
-FOLDERS = ("assets", "calib", "config", "launch", "msg", "rviz")
+FOLDERS = ("assets", "calib", "config", "foxglove", "launch", "msg", "rviz")
 
 
 def data_files() -> list[tuple[str, list[str]]]:

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "stamp_buffer",
         "live_status",
     ),
+    ("viewer",),
     ("bridge",),
     ("nodes",),
     ("commands", "benchmarks"),

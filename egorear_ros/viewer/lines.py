@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from egorear_ros.geometry.fisheye import max_radius, project, scale_lens, unproject
 from egorear_ros.geometry.transforms import T_RIG_DEVICE, invert_transform, transform_points
@@ -18,7 +19,9 @@ PIXEL_CENTRE = 0.5
 FRUSTUM_M = 0.08
 
 
-def joints_in_view(joints_device: FloatArray, camera: Camera, width: int, height: int) -> tuple[FloatArray, FloatArray]:
+def joints_in_view(
+    joints_device: FloatArray, camera: Camera, width: int, height: int
+) -> tuple[FloatArray, NDArray[np.intp]]:
     """Return where joints are in a view's image of some size.
 
     Returns:
@@ -26,7 +29,7 @@ def joints_in_view(joints_device: FloatArray, camera: Camera, width: int, height
         joints: (K,) their indices.
     """
     pixels, visible = project(_in_camera(joints_device, camera), scale_lens(camera.lens, width, height))
-    return pixels[visible] + PIXEL_CENTRE, np.flatnonzero(visible)
+    return pixels[visible] + PIXEL_CENTRE, np.flatnonzero(visible).astype(np.intp)
 
 
 def bones_in_view(
@@ -76,7 +79,7 @@ def _in_camera(joints_device: FloatArray, camera: Camera) -> FloatArray:
     return transform_points(invert_transform(camera.T_device_camera), joints_device)
 
 
-def _runs(seen: "np.typing.NDArray[np.bool_]") -> list["np.typing.NDArray[np.intp]"]:
+def _runs(seen: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """Return the stretches of True that are longer than one."""
     pieces = np.split(np.arange(len(seen)), np.flatnonzero(np.diff(seen.astype(np.int8))) + 1)
     return [piece for piece in pieces if seen[piece[0]] and len(piece) > 1]

@@ -92,7 +92,7 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request."""
-        own_port = self.server.server_address[1]
+        own_port = self.connection.getsockname()[1]
         if self.headers.get("Host", "") not in (f"{HOST}:{own_port}", f"localhost:{own_port}"):
             # A page elsewhere that names this machine under a name of its own.
             self.send_error(HTTPStatus.FORBIDDEN)

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from functools import partial
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 
@@ -86,7 +86,7 @@ class ViewServer:
             self._end()
             raise
         handler = partial(PageHandler, self.watchers, self._web_port, self.data_url)
-        self._page.RequestHandlerClass = handler  # type: ignore[assignment]
+        self._page.RequestHandlerClass = handler
         self._thread = threading.Thread(target=self._page.serve_forever, name="view_page", daemon=True)
         self._thread.start()
         return self
@@ -163,7 +163,7 @@ def quiet_environment(home: Path) -> dict[str, str]:
 
 def _listen(port: int) -> ThreadingHTTPServer:
     try:
-        server = ThreadingHTTPServer((HOST, port), PageHandler, bind_and_activate=True)
+        server = ThreadingHTTPServer((HOST, port), BaseHTTPRequestHandler)
     except OSError as error:
         raise ViewError(
             f"Port {port} of {HOST} cannot be used ({error.strerror}). Is another viewer running? "
