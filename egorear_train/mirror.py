@@ -45,6 +45,9 @@ class Mirror:
         self.lenses = [camera.lens for camera in rig.cameras]
         self.partners = partners(rig)
         self.joints = torch.tensor(other_side(EGO4VIEW))
+        self._heatmap_joints = [
+            EGO4VIEW.heatmap_joints.index(int(self.joints[joint])) for joint in EGO4VIEW.heatmap_joints
+        ]
         pairs = zip(self.lenses, self.partners, strict=True)
         grids = [_sampling_grid(lens, self.lenses[partner], image_size) for lens, partner in pairs]
         self._grids = torch.from_numpy(np.stack(grids)).float()
@@ -72,9 +75,10 @@ class Mirror:
         changed["T_camera_device"][chosen] = T_camera_device
         changed["images"][chosen] = self._images(batch["images"][chosen][:, partners])
         points = joints_cm[:, list(EGO4VIEW.heatmap_joints)] / CM_PER_M
-        changed["pixels"][chosen], visible = self._project(transform_points(T_camera_device, points[:, None]))
+        changed["pixels"][chosen] = self._project(transform_points(T_camera_device, points[:, None]))
         if "visible" in changed:
-            changed["visible"][chosen] = visible
+            # What hides a joint hides its mirror image too, which no lens could tell.
+            changed["visible"][chosen] = batch["visible"][chosen][:, partners][:, :, self._heatmap_joints]
         return cast(Batch, {**batch, **changed})
 
     def _images(self, images: Tensor) -> Tensor:
@@ -83,10 +87,10 @@ class Mirror:
         sampled = F.grid_sample(images.flatten(0, 1).float(), grid, mode="bilinear", align_corners=False)
         return sampled.round().to(torch.uint8).unflatten(0, images.shape[:2])
 
-    def _project(self, points_camera: Tensor) -> tuple[Tensor, Tensor]:
-        """Project (N, V, J, 3) points, each view by its own lens."""
-        found = [project(points_camera[:, view], lens) for view, lens in enumerate(self.lenses)]
-        return torch.stack([pixels for pixels, _ in found], dim=1), torch.stack([seen for _, seen in found], dim=1)
+    def _project(self, points_camera: Tensor) -> Tensor:
+        """Return the (N, V, J, 2) pixels of (N, V, J, 3) points, each view by its own lens."""
+        found = [project(points_camera[:, view], lens)[0] for view, lens in enumerate(self.lenses)]
+        return torch.stack(found, dim=1)
 
 
 def partners(rig: Rig) -> list[int]:

@@ -114,8 +114,10 @@ class SmallPoseStage(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch, part of which is seen in a mirror."""
         if self._mirror is not None:
+            self._check_first(batch, "fit")  # a mirror of wrong data would say less clearly what is wrong
             generator = self.step_generator("mirror")
-            batch = self._mirror(batch, torch.rand(len(batch["meta"]), generator=generator) < self.mirror)
+            chance = torch.rand(len(batch["meta"]), generator=generator, device=generator.device)
+            batch = self._mirror(batch, chance < self.mirror)
         return super().training_step(batch, batch_idx)
 
     def run(self, batch: Batch, view_mask: Tensor | None = None) -> SmallOutput:

@@ -8,13 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+pytest.importorskip("lightning")
+
 from egorear_ros.geometry.fisheye import project, unproject
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.geometry.transforms import invert_transform, transform_points
+from egorear_ros.models.small.network import SMALL
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray, Rig
-from egorear_train.batch import Batch
+from egorear_train.batch import Batch, BatchError
 from egorear_train.mirror import Mirror, other_side, partners
+from egorear_train.stages import SmallPoseStage
 
 SIZE = 64
 
@@ -84,6 +88,34 @@ def test_a_mirrored_set_is_what_the_rig_sees_of_a_mirrored_person(rig: Rig) -> N
     assert float(green.quantile(0.99)) <= 2.0
     for key in ("images", "joints_cm", "pixels", "T_camera_device"):
         torch.testing.assert_close(after[key][1], before[key][1])
+
+
+def test_each_camera_gets_its_partners_image(rig: Rig) -> None:
+    shades = torch.tensor([40, 90, 140, 190], dtype=torch.uint8)
+    before = batch_of(rig, body(3))
+    before["images"] = shades.view(1, 4, 1, 1, 1).expand(2, 4, 3, SIZE, SIZE).clone()
+    after = Mirror(rig, SIZE)(before, torch.tensor([True, False]))
+    middle = after["images"][0, :, :, SIZE // 2, SIZE // 2]
+    assert middle.tolist() == shades[[1, 0, 3, 2]][:, None].expand(4, 3).tolist()
+
+
+def test_what_was_hidden_on_the_left_is_hidden_on_the_right(rig: Rig) -> None:
+    """A joint behind a limb is in the lens's field of view, so a lens cannot say that it is hidden."""
+    before = batch_of(rig, body(4))
+    before["visible"] = torch.ones(2, 4, 15, dtype=torch.bool)
+    left, right, neck = (EGO4VIEW.index(name) - 1 for name in ("left_wrist", "right_wrist", "neck"))
+    before["visible"][:, 0, left] = False
+    before["visible"][:, 2, neck] = False
+    after = Mirror(rig, SIZE)(before, torch.tensor([True, False]))["visible"]
+    assert (~after[0]).nonzero().tolist() == [[1, right], [3, neck]]
+    assert (~after[1]).nonzero().tolist() == [[0, left], [2, neck]]
+
+
+def test_wrong_data_are_named_before_they_are_mirrored(rig: Rig) -> None:
+    stage = SmallPoseStage(size=replace(SMALL, image_size=SIZE, channels=16, lifter_layers=1), mirror=1.0)
+    bare = cast(Batch, {key: value for key, value in batch_of(rig, body(5)).items() if key != "joints_cm"})
+    with pytest.raises(BatchError, match="has no `joints_cm`"):
+        stage.training_step(bare, 0)
 
 
 def test_twice_in_the_mirror_is_as_before(rig: Rig) -> None:
