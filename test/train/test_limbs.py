@@ -40,9 +40,8 @@ def test_lines_are_those_that_are_drawn_and_filtered(start: tuple[float, float],
     found = draw_lines(torch.tensor(start).float(), torch.tensor(end).float(), 32).numpy()
     expected = drawn_and_filtered(start, end, 32)
     assert expected.max() > 0.2
-    # The twin's line has a width, whose blur is a twentieth lower and wider.
-    np.testing.assert_allclose(found, expected, atol=0.06)
-    assert float(found.sum()) == pytest.approx(float(expected.sum()), rel=0.03)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    assert float(found.sum()) == pytest.approx(float(expected.sum()), rel=0.01)
 
 
 def test_limbs_lie_between_the_peaks_of_their_joints_and_know_their_elevation() -> None:

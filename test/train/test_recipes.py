@@ -112,5 +112,17 @@ def test_published_recipes_keep_the_published_faults() -> None:
         assert data.get("batch_size", 32) == (32 if "pose3d" in name else 64)
 
 
+@pytest.mark.parametrize("views", ["", "_stereo_front"])
+@pytest.mark.parametrize("data", ["syn", "rw"])
+def test_refinement_is_all_that_a_plugged_in_recipe_of_egotap_changes(data: str, views: str) -> None:
+    plain, refined = read(f"ego4view_{data}_egotap{views}"), read(f"ego4view_{data}_egotap_mvfex-n1_jqa{views}")
+    assert plain["model"].pop("class_path") == "EgoTapStage"
+    assert refined["model"].pop("class_path") == "RefinedEgoTapStage"
+    assert plain == refined
+    egoposeformer = read(f"ego4view_{data}_egoposeformer_mvfex-n1_jqa{views}")["model"]
+    assert egoposeformer.pop("class_path") == "RefinedEgoPoseFormerStage"
+    assert egoposeformer == plain["model"]
+
+
 def test_names_of_runs_are_distinct() -> None:
     assert len(RECIPES) == len(set(RECIPES)) >= 30

@@ -21,7 +21,16 @@ from egorear_ros.models.header import CheckpointHeader
 from egorear_train.batch import BatchError, collate
 from egorear_train.export import export
 from egorear_train.schedule import OptimizerConfig
-from egorear_train.stages import EgoPoseFormerStage, HeatmapStage, PoseStage, RefinementStage, Stage
+from egorear_train.stages import (
+    EgoPoseFormerStage,
+    EgoTapStage,
+    HeatmapStage,
+    PoseStage,
+    RefinedEgoPoseFormerStage,
+    RefinedEgoTapStage,
+    RefinementStage,
+    Stage,
+)
 from egorear_train.stages.base import TrainingDiverged
 
 SIZE = replace(TINY, lifter_layers=1)
@@ -59,6 +68,11 @@ STAGES: dict[str, Callable[[dict[str, str]], Stage]] = {
         size=SIZE, refinement=found["refinement"], heatmap_loss="mse", train_base_path=True
     ),
     "EgoPoseFormer": lambda found: EgoPoseFormerStage(size=SIZE, encoder=found["all"]),
+    "EgoPoseFormer refined": lambda found: RefinedEgoPoseFormerStage(
+        size=SIZE, refinement=found["refinement"], train_base_path=True
+    ),
+    "EgoTAP": lambda found: EgoTapStage(size=SIZE, refinement=found["refinement"]),
+    "EgoTAP refined": lambda found: RefinedEgoTapStage(size=SIZE, refinement=found["refinement"]),
 }
 
 
@@ -80,7 +94,9 @@ def test_exactly_what_is_not_frozen_gets_gradients(name: str, weights: dict[str,
     for parameter_name, parameter in stage.network.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, parameter_name
     frozen = {name for name, parameter in stage.network.named_parameters() if not parameter.requires_grad}
-    assert any("frame_feat_proj_layers" in name for name in frozen) == (name in ("stage 2", "stage 3"))
+    assert any("frame_feat_proj_layers" in part for part in frozen) == (
+        name in ("stage 2", "stage 3", "EgoTAP refined")
+    )
 
 
 @pytest.mark.parametrize(("name", "drift"), [("stage 2", True), ("stage 2 fixed", False)])
