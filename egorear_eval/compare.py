@@ -180,6 +180,8 @@ def _same_names(runs: Sequence[Sequence[Clip]]) -> list[list[Clip]]:
     if set.intersection(*({clip.name for clip in run} for run in runs)):
         return [list(run) for run in runs]
     shorter = [relative_names([clip.name for clip in run]) for run in runs]
+    if not set.intersection(*map(set, shorter)):
+        return [list(run) for run in runs]
     return [
         [replace(clip, name=name) for clip, name in zip(run, names, strict=True)]
         for run, names in zip(runs, shorter, strict=True)

@@ -51,9 +51,10 @@ def switched_estimator(
     rig = rig_for(loaded, rig)
     network = _network(loaded, rig)
     model_id = loaded.model_id
+    if switch:
+        model_id += f" without {switch}"
     if switch and not _trained_without(network, switch):
         SWITCHES[switch](network)
-        model_id += f" without {switch}"
     engine = PyTorchRuntime(network, RuntimeConfig(name="pytorch_plain", device=device))
     return EgoRearEstimator(engine, rig, loaded.header.size.image_size, model_id, accept_missing_views=True)
 

@@ -53,7 +53,7 @@ def _tiles(results: Results) -> str:
     counts = [
         (f"{whole.poses:,}".replace(",", "\u202f"), "poses compared"),
         (str(len(results.clips)), "recordings"),
-        (str(whole.groups), "different movements"),
+        (str(whole.groups), "movements"),
     ]
     tiles += [_tile(text(count), name) for count, name in counts]
     return tag("div", *tiles, class_="tiles")
@@ -94,7 +94,7 @@ def _value(means: Mapping[str, float], intervals: Mapping[str, Any], key: str) -
     if key not in intervals:
         return shown
     low, high = intervals[key]
-    return shown + tag("small", text(f"{low:.1f} to {high:.1f}"))
+    return shown + tag("small", text(f"{low:.1f}–{high:.1f}"))
 
 
 def joint_bars(results: Results) -> str:

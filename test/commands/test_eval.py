@@ -78,6 +78,40 @@ def test_two_runs_are_compared(dataset: Path, weights: Path, tmp_path: Path, cap
     assert "| MPJPE mm |" in printed
 
 
+def test_report_with_pictures_and_from_results_alone(
+    dataset: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (dataset / "dataset.json").write_text(json.dumps({"counts": {"frames": 123456}}))
+    out, pages = str(tmp_path / "out"), (tmp_path / "report", tmp_path / "later")
+    command = ["eval", "dataset", str(dataset), "--checkpoint", str(weights), "--out", out]
+    assert main([*command, "--report", str(pages[0])]) == 0
+    assert main(["eval", "report", out, "--report", str(pages[1])]) == 0
+    assert f"Report: {pages[1] / 'index.html'}" in capsys.readouterr().out
+    with_pictures, alone = ((page / "index.html").read_text() for page in pages)
+    assert with_pictures.count("data:image/jpeg") == 4 * 4 and "data:image/jpeg" not in alone
+    for text in (with_pictures, alone):
+        assert "123456" in text and "cameras with the joint in view" in text
+        assert f"eval dataset {dataset} --checkpoint {weights}" in text
+
+
+def test_ablation_tables(dataset: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    page = tmp_path / "results.md"
+    page.write_text("<!-- eval:parts -->\n<!-- /eval:parts -->\n")
+    command = ["eval", "ablate", str(dataset), "--checkpoint", str(weights), "--rate", "30", "--out", str(tmp_path)]
+    parts = ["--ablate", "views,refinement,mask,confidence,smoothing", "--variant", f"again={weights}"]
+    assert main([*command, *parts, "--name", "parts", "--page", str(page)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("other views masked") == 10
+    assert "| without refinement | switched off at inference | 6 |" in printed
+    assert "| without mask | switched off at inference | 6 |" in printed
+    assert "| again | retrained: tiny.safetensors | 6 |" in printed
+    assert "One-Euro" in printed and "least confidence" in printed
+    again = next(line for line in printed.splitlines() if line.startswith("| again"))
+    assert "| +0.00 [+0.00, +0.00] |" in again, "the same weights differ from themselves by nothing"
+    assert "without refinement" in page.read_text() and "egorear eval ablate" in page.read_text()
+    assert json.loads((tmp_path / "ablation.json").read_text())["command"][:3] == ["egorear", "eval", "ablate"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -90,6 +124,12 @@ def test_two_runs_are_compared(dataset: Path, weights: Path, tmp_path: Path, cap
         (["dataset", "{data}"], "no weights"),
         (["dataset", "{data}", "--checkpoint", "gone.safetensors"], "gone.safetensors: no such file"),
         (["compare", "{data}", "{data}"], "poses.npz"),
+        (["compare", "{data}"], "poses.npz"),
+        (["report", "{data}", "--report", "{data}/report"], "poses.npz"),
+        (["ablate", "{data}"], "no weights"),
+        (["ablate", "{data}", "--checkpoint", "{weights}", "--ablate", "legs"], "unknown legs; expected views"),
+        (["ablate", "{data}", "--checkpoint", "{weights}", "--variant", "no"], "expected NAME=CHECKPOINT"),
+        (["ablate", "{data}", "--checkpoint", "{weights}", "--ablate", "smoothing"], "does not say its frame rate"),
     ],
 )
 def test_mistakes_are_told_in_words(
