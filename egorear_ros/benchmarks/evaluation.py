@@ -3,16 +3,18 @@
 import shutil
 import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from egorear_ros.bags.bag import open_bag
+from egorear_ros.bags.bag import Bag, open_bag
 from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.sequence import BEGIN_S, ground_truth
-from egorear_ros.bags.views import rig_topics
+from egorear_ros.bags.views import RigTopics, rig_topics
 from egorear_ros.bags.writer import BagWriter
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.benchmarks.transport import RATE_HZ, write_frames
@@ -21,20 +23,38 @@ from egorear_ros.estimators.factory import make_estimator
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.sources.pacing import period_ns
-from egorear_ros.structures import Frame, Rig
+from egorear_ros.structures import Frame, FrameSet, Rig
 
 if TYPE_CHECKING:
     from egorear_ros.estimators.base import Estimator
 
-CHECKPOINT = "egorear-small"
-SETS = 150
 ROUNDS = 3
-ALONE = 40
-"""Sets that are held in memory for the network alone."""
-
 TARGET_RATIO = 0.9
-SKIPPED = 10
-"""Sets at the beginning, while threads and queues fill, that do not count."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network to evaluate with.
+
+    Attributes:
+        name: in the table.
+        config: of the estimator.
+        sets: of the recording that are evaluated in a round.
+        alone: sets that are held in memory for the network alone.
+        skipped: sets at the beginning, while threads and queues fill, that do not count.
+    """
+
+    name: str
+    config: EstimatorConfig
+    sets: int
+    alone: int
+    skipped: int
+
+
+CASES = (
+    Case("egorear-small", EstimatorConfig(checkpoint="egorear-small"), 150, 40, 10),
+    Case("published network, random weights", EstimatorConfig(allow_untrained=True), 24, 8, 6),
+)
 
 
 @dataclass(frozen=True)
@@ -55,29 +75,35 @@ class Round:
 
 
 def measure_eval(folder: Path, calib: str) -> list[Row]:
-    """Write a recording of 872x872 JPEGs, evaluate it and run the network alone, in turns; remove it.
+    """Write a recording of 872x872 JPEGs, evaluate it and run the networks alone, in turns; remove it.
 
     Args:
         folder: for frames and the recording.
-        calib: rig calibration, name or path.
+        calib: rig calibration with four views, name or path.
     """
     rig = load_rig(calib)
     size = write_frames(folder / "frames", calib)
     bag = folder / "bag_eval"
     shutil.rmtree(bag, ignore_errors=True)
-    _write(bag, rig, folder / "frames")
-    estimator = make_estimator(EstimatorConfig(checkpoint=CHECKPOINT), RuntimeConfig(), rig)
-    estimator.warm_up()
+    rows = [Row("recording", f"sets of {len(rig.views)} JPEGs of {size / 1e6:.2f} MB")]
     try:
-        rounds = [_round(bag, rig, estimator) for _ in range(ROUNDS)]
+        _write(bag, rig, folder / "frames", max(case.sets for case in CASES))
+        for case in CASES:
+            rows += _measure(case, bag, rig)
     finally:
         shutil.rmtree(bag, ignore_errors=True)
+    return rows
+
+
+def _measure(case: Case, bag: Path, rig: Rig) -> list[Row]:
+    estimator = make_estimator(case.config, RuntimeConfig(), rig)
+    estimator.warm_up()
+    rounds = [_round(case, bag, rig, estimator) for _ in range(ROUNDS)]
     ratios = [one.evaluation / one.alone for one in rounds]
     ratio = statistics.median(ratios)
     spread = f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f} in {ROUNDS} rounds)"
     return [
-        Row("model and recording", f"{CHECKPOINT}, {SETS} sets of {len(rig.views)} JPEGs of {size / 1e6:.2f} MB"),
-        Row("network alone", _rate([one.alone for one in rounds])),
+        Row(f"{case.name}: network alone", _rate([one.alone for one in rounds])),
         Row("decoding and resizing alone", _rate([one.prepare for one in rounds])),
         Row("evaluation, one thing after the other", _rate([one.one_by_one for one in rounds])),
         Row("evaluation (`egorear eval bag`)", _rate([one.evaluation for one in rounds])),
@@ -85,41 +111,57 @@ def measure_eval(folder: Path, calib: str) -> list[Row]:
     ]
 
 
-def _round(bag: Path, rig: Rig, estimator: "Estimator") -> Round:
-    from egorear_eval.recording import evaluate_recording
-
+def _round(case: Case, bag: Path, rig: Rig, estimator: "Estimator") -> Round:
     with open_bag(bag) as opened:
         topics = rig_topics(opened.topics, None, rig.views)
-        sets = iter(FrameSets(opened, topics, SyncConfig()))
-        chosen = [next(sets) for _ in range(ALONE)]
+        prepare, alone = _parts(_sets(opened, topics, case.alone), estimator)
+        evaluation = _evaluation(case, opened, topics, estimator)
         begin_s = time.perf_counter()
-        prepared = [estimator.prepare(frames) for frames in chosen]
-        prepare = ALONE / (time.perf_counter() - begin_s)
-        spent_s = 0.0
-        for one in prepared:
-            estimator.infer(one)
-            spent_s += estimator.last_timings_s["infer"]
-        ends_s: list[float] = []
-        evaluate_recording(
-            opened, topics, SyncConfig(), {rig.views: estimator}, progress=lambda _: ends_s.append(time.perf_counter())
-        )
-        evaluation = (len(ends_s) - SKIPPED - 1) / (ends_s[-1] - ends_s[SKIPPED])
-        begin_s = time.perf_counter()
-        sets = iter(FrameSets(opened, topics, SyncConfig()))
-        for _ in range(ALONE):
-            estimator.estimate(next(sets))
-        one_by_one = ALONE / (time.perf_counter() - begin_s)
-    return Round(ALONE / spent_s, prepare, evaluation, one_by_one)
+        for frames in _sets(opened, topics, case.alone):
+            estimator.estimate(frames)
+        one_by_one = case.alone / (time.perf_counter() - begin_s)
+    return Round(alone, prepare, evaluation, one_by_one)
 
 
-def _write(path: Path, rig: Rig, frames: Path) -> None:
+def _sets(bag: Bag, topics: RigTopics, count: int) -> Iterator[FrameSet]:
+    return islice(FrameSets(bag, topics, SyncConfig()), count)
+
+
+def _parts(sets: Iterator[FrameSet], estimator: "Estimator") -> tuple[float, float]:
+    """Return how many sets a second are prepared, and how many go through the network."""
+    frames = list(sets)
+    begin_s = time.perf_counter()
+    prepared = [estimator.prepare(one) for one in frames]
+    prepare_s, infer_s = time.perf_counter() - begin_s, 0.0
+    for one in prepared:
+        estimator.infer(one)
+        infer_s += estimator.last_timings_s["infer"]
+    return len(frames) / prepare_s, len(frames) / infer_s
+
+
+def _evaluation(case: Case, bag: Bag, topics: RigTopics, estimator: "Estimator") -> float:
+    """Return how many sets a second are evaluated."""
+    from egorear_eval.recording import evaluate_recording
+
+    ends_s: list[float] = []
+
+    def note(done: int) -> None:
+        ends_s.append(time.perf_counter())
+        if done == case.sets:
+            raise KeyboardInterrupt  # which ends an evaluation early, in order
+
+    evaluate_recording(bag, topics, SyncConfig(), {topics.views: estimator}, progress=note)
+    return (len(ends_s) - case.skipped - 1) / (ends_s[-1] - ends_s[case.skipped])
+
+
+def _write(path: Path, rig: Rig, frames: Path, sets: int) -> None:
     """Write the rendered frames, over and over, as a recording."""
     images = {view: [file.read_bytes() for file in sorted((frames / view).iterdir())] for view in rig.views}
     joints_device = np.zeros((EGO4VIEW.joint_count, 3))
     period = period_ns(RATE_HZ)
     with BagWriter(path, rig) as writer:
         writer.write_static_tf(BEGIN_S * 10**9)
-        for index in range(SETS):
+        for index in range(sets):
             stamp_ns = BEGIN_S * 10**9 + index * period
             for view, files in images.items():
                 writer.write_frame(Frame(view, stamp_ns, "jpeg", files[index % len(files)]))

@@ -1,6 +1,8 @@
 """The evaluate node: passes, time that jumps back, and the same numbers as without ROS."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ pytest.importorskip("rclpy")
 pytestmark = pytest.mark.ros
 
 BEGIN_NS = bag_data.BEGIN_NS
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Evaluated:
@@ -162,6 +165,20 @@ def test_live_and_offline_agree(graph: Graph, tmp_path: Path) -> None:
     for frame, (predicted, truth) in whole.items():
         np.testing.assert_allclose(1e3 * predicted, 1e3 * reference.predicted[places[frame]], rtol=0, atol=1e-4)
         np.testing.assert_allclose(truth, reference.truth[places[frame]], rtol=0, atol=1e-12)
+
+
+def test_the_end_of_a_recording_ends_the_graph_with_results(tmp_path: Path) -> None:
+    """`egorear run --bag --evaluate` as a process of its own."""
+    bag = write(tmp_path / "ride", count=2 * COUNT)
+    command = [sys.executable, "-m", "egorear_ros.cli", "run", "replay", "--bag", str(bag), "--evaluate"]
+    command += [str(tmp_path / "out"), "-p", f"pose.estimator.checkpoint:={tiny_weights(tmp_path)}"]
+    done = subprocess.run(
+        [*command, "-p", "player.rate:=0.25"], cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    (clip,) = load_clips(tmp_path / "out" / "pass_1")
+    assert clip.name == "ride" and 0 < len(clip) <= 2 * COUNT
+    assert f"{len(clip)} of {len(clip)} poses compared" in done.stdout + done.stderr
 
 
 def _offline(bag: Path, weights: Path, out: Path) -> Clip:
