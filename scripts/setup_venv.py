@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "egorear_ros"
 REQUIREMENTS = ROOT / "requirements"
+WANTED = ("run", "train", "ros", "build", "dev", "engines")
 PACKAGES = ("egorear_ros", "egorear_synth", "egorear_train", "egorear_eval")
 LINKED_FOLDERS = (*PACKAGES, "assets", "calib", "config", "foxglove", "launch", "rviz")
 BUILD_INPUTS = ("CMakeLists.txt", "package.xml", "cmake", "msg", "scripts/build_ros_package.sh")
@@ -78,7 +79,7 @@ def install_packages(venv: Path, exact_python: bool) -> bool:
     print("Installing ROS 2 and everything else …", flush=True)
     pip_install(
         venv,
-        *(item for name in ("run", "train", "ros", "build", "dev") for item in ("-r", REQUIREMENTS / f"{name}.txt")),
+        *(item for name in WANTED for item in ("-r", REQUIREMENTS / f"{name}.txt")),
     )
     state_path.write_text(json.dumps(wanted))
     unfinished.unlink()
