@@ -6,10 +6,14 @@ from typing import Any
 
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.plan import SequencePlan
+from egorear_synth.dataset.settings import Settings
 from egorear_synth.dataset.workers import ONE_THREAD, Job
 
 RETRIES = 3
 """A sequence is begun anew this many times when its process or machine dies."""
+
+GPU_SHARE = 1 / 16
+"""Of a GPU, for each sequence: a core keeps it busy for a small part of the time."""
 
 
 class RayWorkers:
@@ -63,7 +67,7 @@ class RayWorkers:
         Raises:
             SynthError: one cannot be made.
         """
-        task = self._ray.remote(num_cpus=1, max_retries=RETRIES)(make_one)
+        task = self._ray.remote(**task_needs(self._job.settings))(make_one)
         self._pending = {task.remote(self._job, plan): plan for plan in plans}
         while self._pending:
             for reference in self._ray.wait(list(self._pending), num_returns=1)[0]:
@@ -77,6 +81,12 @@ class RayWorkers:
                 for _ in range(self._job.settings.frames):
                     frame(plan)
                 yield plan
+
+
+def task_needs(settings: Settings) -> dict[str, float]:
+    """Return what Ray has to find for each sequence; it hides GPUs from those who do not ask for one."""
+    needs = {"num_cpus": 1, "max_retries": RETRIES}
+    return needs | ({"num_gpus": GPU_SHARE} if settings.renderer_choice.device == "cuda" else {})
 
 
 def make_one(job: Job, plan: SequencePlan) -> str:

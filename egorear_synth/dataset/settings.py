@@ -55,7 +55,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         try:
-            object.__setattr__(self, "device", self.renderer_choice.device)
+            _ = self.renderer_choice
         except RendererError as error:
             raise SynthError(str(error)) from error
         checks = {
@@ -97,6 +97,7 @@ def fingerprint(settings: Settings, rig_sha256: str, clips: dict[str, Any], text
         textures: SHA-256 of each texture, by name.
     """
     content = {key: value for key, value in asdict(settings).items() if key not in ("rig", "motion", "textures")}
+    content["device"] = settings.renderer_choice.device
     found = {"rig_sha256": rig_sha256, "clips": clips, "textures": textures}
     return json.loads(json.dumps({"format": FORMAT, **content, **found}))
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from egorear_synth.throughput import Memory, measure_memory, measure_rate
+from egorear_synth.rendering import RendererChoice
+from egorear_synth.throughput import Memory, measure_light, measure_memory, measure_rate
 
 
 @pytest.fixture
@@ -20,6 +21,10 @@ def test_real_workers_make_and_clean_up(scratch: Path) -> None:
     assert 30 < rate.peak_mb < 2000
     assert not list(scratch.iterdir())
     assert not multiprocessing.active_children()
+
+
+def test_light_alone_is_measured() -> None:
+    assert 0 < measure_light("ego4view_syn", 32, 1, 0.05, RendererChoice()) < 5000
 
 
 def test_too_few_frames_are_named() -> None:
