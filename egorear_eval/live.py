@@ -12,6 +12,8 @@ from egorear_eval.results import make_tables, reliability_facts, write_results
 from egorear_eval.scores import frame_measures
 from egorear_eval.track import (
     ESTIMATES_FILE,
+    LOST,
+    REPEATED,
     TIMING_FILE,
     Estimated,
     compare_by_stamp,
@@ -130,7 +132,7 @@ class LivePass:
         rows = [self.rows[stamp_ns] for stamp_ns in sorted(self.rows)]
         compared = compare_by_stamp(rows, truth, tolerance_ns)
         clips = [make_track_clip(name, compared)] if compared.rows else []
-        reasons = {"no body found": self.lost, "stamp came again": self.repeated, NO_TRUTH: compared.without}
+        reasons = {LOST: self.lost, REPEATED: self.repeated, NO_TRUTH: compared.without}
         recording = {
             "path": name,
             "rig": rig.name,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from egorear_eval.read_ahead import ReadAhead
 from egorear_eval.sequence import only
-from egorear_eval.track import Estimated, is_usable
+from egorear_eval.track import LOST, REPEATED, Estimated, is_usable
 from egorear_eval.what_if import Losses, Thinning, WhatIf, noisy
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.frame_sets import FrameSets
@@ -23,7 +23,6 @@ from egorear_ros.sync_status import SyncStatus
 Views = tuple[str, ...]
 NS_MS = 1e-6
 MS_PER_S = 1000.0
-LOST = "no body found"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +101,16 @@ class _Evaluation:
 
     def run(self, progress: Callable[[int], None] | None) -> RecordingResult:
         result = self._result
-        done = 0
+        done, seen_ns = 0, set[int]()
         try:
             with ReadAhead(self._read(), self._prepare) as ahead:
                 for taken, prepared in ahead:
-                    for index, views in enumerate(self._estimators):
-                        self._infer(views, prepared[views], taken, note=index == 0)
+                    # Where a clock was set back, a stamp may come twice; frames are named by their stamps.
+                    if taken.frames.stamp_ns in seen_ns:
+                        result.failed.append((str(taken.frames.stamp_ns), REPEATED))
+                    else:
+                        seen_ns.add(taken.frames.stamp_ns)
+                        self._infer_all(taken, prepared)
                     done += 1
                     if progress is not None:
                         progress(done + result.thinned)
@@ -137,6 +140,10 @@ class _Evaluation:
             except EstimateError as error:
                 prepared[views] = error
         return prepared
+
+    def _infer_all(self, taken: _Taken, prepared: dict[Views, Prepared | EstimateError]) -> None:
+        for index, views in enumerate(self._estimators):
+            self._infer(views, prepared[views], taken, note=index == 0)
 
     def _infer(self, views: Views, prepared: Prepared | EstimateError, taken: _Taken, note: bool) -> None:
         estimator = self._estimators[views]

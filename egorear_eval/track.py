@@ -17,6 +17,10 @@ from egorear_ros.structures import BodyPose, FloatArray, TrackingState
 TIMING_FILE = "timing.npz"
 ESTIMATES_FILE = "estimates.npz"
 
+LOST = "no body found"
+REPEATED = "stamp came again"
+"""Why a set is not in the results."""
+
 
 @dataclass(frozen=True, eq=False)
 class Estimated:

@@ -24,6 +24,7 @@ from egorear_ros.bags.views import rig_topics
 from egorear_ros.config import SyncConfig
 from egorear_ros.estimators.base import Estimator
 from egorear_ros.metrics import joint_errors_mm
+from egorear_ros.structures import Rig
 
 VIEWS = rig_data.VIEWS
 ABOUT = {"command": ["egorear"], "model": "grey", "trained": True}
@@ -40,11 +41,12 @@ def evaluate(
     estimators: Mapping[tuple[str, ...], Estimator] | None = None,
     what_if: WhatIf | None = None,
     truth: Path | None = None,
+    rig: Rig | None = None,
     **kwargs: Any,
 ) -> RecordingRun:
     what_if = what_if or WhatIf()
     with open_bag(bag) as opened:
-        recording = open_recording(opened, None, None, SyncConfig(), truth)
+        recording = open_recording(opened, rig, None, SyncConfig(), truth)
         result = evaluate_recording(
             recording.bag, recording.topics, recording.sync, estimators or {VIEWS: GreyReader()}, what_if, **kwargs
         )
@@ -232,6 +234,25 @@ def test_stamps_that_jump_make_a_partial_result(tmp_path: Path) -> None:
     assert found["estimated"] >= COUNT - 1
     found = evaluate(write(tmp_path / "shuffled", shuffled), tmp_path / "out").facts["recording"]
     assert found["partial"] is True and "older than the one before" in found["reason"]
+
+
+def test_a_moment_that_comes_twice_counts_once(tmp_path: Path) -> None:
+    """Somebody recorded a player in a loop: the recorder's clock goes on, the stamps begin again."""
+    first = rows()
+    again = [(topic, kind, log_ns + 10**9, data) for topic, kind, log_ns, data in first]
+    found = evaluate(write(tmp_path / "bag", first + again), tmp_path / "out").facts["recording"]
+    (clip,) = load_clips(tmp_path / "out")
+    assert len(clip) == len(set(clip.frames)) == COUNT
+    assert found["sets"] == 2 * COUNT and found["dropped"] == {"stamp came again": COUNT}
+    assert found["partial"] is True and "Stamps jump" in found["reason"]
+
+
+def test_both_kinds_of_storage_give_the_same(tmp_path: Path) -> None:
+    rig = bag_data.rig()
+    evaluate(bag_data.write_sqlite(tmp_path / "one", rows()), tmp_path / "of_sqlite", rig=rig)
+    evaluate(write(tmp_path / "two"), tmp_path / "of_mcap")
+    of_sqlite, of_mcap = (load_clips(tmp_path / name)[0] for name in ("of_sqlite", "of_mcap"))
+    assert of_sqlite.frames == of_mcap.frames and (of_sqlite.predicted == of_mcap.predicted).all()
 
 
 @pytest.mark.parametrize(
