@@ -279,6 +279,13 @@ class VisualConfig(NodeConfig):
     line_width_m: float = setting(
         0.012, "Thickness of the skeleton's bones.", minimum=0.0005, maximum=1.0, dynamic=True
     )
+    trail_s: float = setting(
+        2.0,
+        "Length of the trails that wrists and ankles leave in body_markers; 0: none.",
+        minimum=0.0,
+        maximum=60.0,
+        dynamic=True,
+    )
     lost_timeout_s: float = setting(
         1.0,
         "Markers disappear when no pose came for this long (with a slow model: for three times its latency).",

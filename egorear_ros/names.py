@@ -8,6 +8,7 @@ DEVICE_FRAME = "device"
 POSE_TOPIC = "body_pose"
 TRUTH_TOPIC = "ground_truth/body_pose"
 MARKERS_TOPIC = "body_markers"
+CAMERA_MARKERS_TOPIC = "camera_markers"
 FRAME_SET_TOPIC = "frame_set"
 SYNC_STATUS_TOPIC = "sync_status"
 TF_TOPIC = "/tf"
@@ -44,5 +45,5 @@ def overlay_topic(view: str) -> str:
 def rig_topics(views: Sequence[str]) -> tuple[str, ...]:
     """Return every topic of a rig's graph, relative to its namespace; those of all rigs begin with a slash."""
     of_views = [topic(view) for view in views for topic in (image_topic, camera_info_topic, overlay_topic)]
-    own = (POSE_TOPIC, TRUTH_TOPIC, MARKERS_TOPIC, FRAME_SET_TOPIC, SYNC_STATUS_TOPIC)
+    own = (POSE_TOPIC, TRUTH_TOPIC, MARKERS_TOPIC, CAMERA_MARKERS_TOPIC, FRAME_SET_TOPIC, SYNC_STATUS_TOPIC)
     return (*of_views, *own, TF_TOPIC, TF_STATIC_TOPIC, DIAGNOSTICS_TOPIC)

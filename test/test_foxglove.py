@@ -10,6 +10,7 @@ import pytest
 
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.names import (
+    CAMERA_MARKERS_TOPIC,
     DIAGNOSTICS_TOPIC,
     MARKERS_TOPIC,
     POSE_TOPIC,
@@ -68,7 +69,7 @@ def test_images_are_the_overlays_of_the_rig() -> None:
 def test_skeleton_is_shown_in_the_rig_frame() -> None:
     (panel,) = of_kind("3D").values()
     assert panel["followTf"] == RIG_FRAME
-    assert set(panel["topics"]) == {f"/{MARKERS_TOPIC}"} <= PUBLISHED
+    assert set(panel["topics"]) == {f"/{MARKERS_TOPIC}", f"/{CAMERA_MARKERS_TOPIC}"} <= PUBLISHED
     assert all(topic["visible"] for topic in panel["topics"].values())
 
 

@@ -45,10 +45,10 @@ def skeleton_markers(
     ends = [joint for bone in pose.skeleton.bones if count and finite[list(bone)].all() for joint in bone]
     width_m = line_width_m * (_TRUTH_SCALE if is_truth else 1.0)
 
-    spheres = _marker(pose.stamp_ns, frame_id, namespace, 0, Marker.SPHERE_LIST, lifetime_s)
+    spheres = new_marker(pose.stamp_ns, frame_id, namespace, 0, Marker.SPHERE_LIST, lifetime_s)
     spheres.scale.x = spheres.scale.y = spheres.scale.z = _JOINT_SCALE * width_m
     _fill(spheres, joints, colours, shown)
-    lines = _marker(pose.stamp_ns, frame_id, namespace, 1, Marker.LINE_LIST, lifetime_s)
+    lines = new_marker(pose.stamp_ns, frame_id, namespace, 1, Marker.LINE_LIST, lifetime_s)
     lines.scale.x = width_m
     _fill(lines, joints, colours, ends)
     return [spheres, lines]
@@ -56,12 +56,13 @@ def skeleton_markers(
 
 def delete_markers(stamp_ns: int, frame_id: str, namespace: str) -> Marker:
     """Return the marker that removes a namespace (older RViz versions remove all namespaces for it)."""
-    marker = _marker(stamp_ns, frame_id, namespace, 0, Marker.SPHERE_LIST, 0.0)
+    marker = new_marker(stamp_ns, frame_id, namespace, 0, Marker.SPHERE_LIST, 0.0)
     marker.action = Marker.DELETEALL
     return marker
 
 
-def _marker(stamp_ns: int, frame_id: str, namespace: str, identifier: int, kind: int, lifetime_s: float) -> Marker:
+def new_marker(stamp_ns: int, frame_id: str, namespace: str, identifier: int, kind: int, lifetime_s: float) -> Marker:
+    """Return a marker without points."""
     marker = Marker()
     marker.header.stamp = time_from_ns(stamp_ns)
     marker.header.frame_id = frame_id

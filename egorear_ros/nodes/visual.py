@@ -20,14 +20,15 @@ from egorear_ros.bridge.markers import ESTIMATE, TRUTH, delete_markers, skeleton
 from egorear_ros.bridge.messages import body_pose_from_msg, frame_set_from_msg
 from egorear_ros.bridge.node import EgorearNode
 from egorear_ros.bridge.process import run_node
-from egorear_ros.bridge.qos import camera_qos, overridable, results_qos
+from egorear_ros.bridge.qos import camera_qos, latched_qos, overridable, results_qos
 from egorear_ros.bridge.stamps import time_from_ns
+from egorear_ros.bridge.trail import TRAIL, Trail, camera_markers
 from egorear_ros.config import VisualConfig
 from egorear_ros.drawing.overlay import decode_bgr, draw_overlay
 from egorear_ros.latest import LatestWorker
 from egorear_ros.msg import BodyPose as BodyPoseMsg
 from egorear_ros.msg import FrameSet as FrameSetMsg
-from egorear_ros.names import RIG_FRAME, TRUTH_TOPIC, optical_frame
+from egorear_ros.names import CAMERA_MARKERS_TOPIC, RIG_FRAME, TRUTH_TOPIC, optical_frame
 from egorear_ros.stamp_buffer import StampBuffer
 from egorear_ros.structures import BodyPose, Estimate, Frame, FrameSet, TrackingState
 
@@ -61,7 +62,7 @@ class _Partners:
 
 
 class VisualNode(EgorearNode[VisualConfig]):
-    """Publish `body_markers` and `<view>/overlay/compressed` from `body_pose` and `ground_truth/body_pose`.
+    """Publish markers of `body_pose` and `ground_truth/body_pose`, and both drawn over the images.
 
     Estimate, truth and images of one moment are brought together by their exact stamp. Drawing happens
     in a thread of its own, on the newest pose.
@@ -77,10 +78,12 @@ class VisualNode(EgorearNode[VisualConfig]):
         self._frames: StampBuffer[FrameSet] = StampBuffer(KEPT_SETS)
         self._truths: StampBuffer[BodyPose] = StampBuffer(KEPT_TRUTHS)
         self._frames_subscription: Subscription | None = None
+        self._trail = Trail()
 
     def configure(self) -> None:
         """Create the topics."""
         self._marker_arrays = self.make_publisher(MarkerArray, "body_markers", results_qos())
+        self._camera_arrays = self.make_publisher(MarkerArray, CAMERA_MARKERS_TOPIC, latched_qos())
         self._overlays: dict[str, Publisher] = {
             view: self.make_publisher(CompressedImage, f"{view}/overlay/compressed", camera_qos())
             for view in self.rig.views
@@ -96,6 +99,8 @@ class VisualNode(EgorearNode[VisualConfig]):
     def activate(self) -> None:
         """Begin to draw."""
         self._arrays_published = self._overlays_published = 0
+        cameras = camera_markers(self.rig, self.now_ns(), self.frame_id(RIG_FRAME))
+        self._camera_arrays.publish(MarkerArray(markers=cameras))
         self._shown = False
         self._patience_s = self.config.lost_timeout_s
         self._last_pose_s = self._next_overlay_s = time.monotonic()
@@ -202,6 +207,8 @@ class VisualNode(EgorearNode[VisualConfig]):
         message = MarkerArray()
         if pose.state != TrackingState.LOST:
             message.markers += skeleton_markers(pose, frame_id, ESTIMATE, width_m, lifetime_s)
+            if self.config.trail_s > 0:
+                message.markers += self._trail.step(pose, frame_id, 0.5 * width_m, self.config.trail_s)
         elif self._shown:
             message.markers.append(delete_markers(pose.stamp_ns, frame_id, ESTIMATE))
         if truth is not None:
@@ -257,12 +264,13 @@ class VisualNode(EgorearNode[VisualConfig]):
     def _forget(self) -> None:
         self._frames.clear()
         self._truths.clear()
+        self._trail.forget()
         self._delete_markers()
 
     def _delete_markers(self) -> None:
         if self._shown:
             frame_id, now_ns = self.frame_id(RIG_FRAME), self.now_ns()
-            markers = [delete_markers(now_ns, frame_id, namespace) for namespace in (ESTIMATE, TRUTH)]
+            markers = [delete_markers(now_ns, frame_id, namespace) for namespace in (ESTIMATE, TRUTH, TRAIL)]
             self._marker_arrays.publish(MarkerArray(markers=markers))
             self._shown = False
 

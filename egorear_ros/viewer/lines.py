@@ -1,22 +1,19 @@
-"""Skeletons and cameras as lines: through the real lens in 2D, in the rig's frame in 3D."""
+"""Skeletons as lines in images, through the real lens."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from egorear_ros.geometry.fisheye import max_radius, project, scale_lens, unproject
-from egorear_ros.geometry.transforms import T_RIG_DEVICE, invert_transform, transform_points
-from egorear_ros.structures import Camera, EquidistantLens, FloatArray, Lens
+from egorear_ros.geometry.fisheye import project, scale_lens
+from egorear_ros.geometry.transforms import invert_transform, transform_points
+from egorear_ros.structures import Camera, FloatArray
 
 PIECES = 8
 """Straight bones are curves in a fisheye image; this many pieces look smooth."""
 
-RIM_POINTS = 32
 PIXEL_CENTRE = 0.5
 """Rerun's pixels begin at integers, ours have their centres there."""
-
-FRUSTUM_M = 0.08
 
 
 def joints_in_view(
@@ -51,28 +48,6 @@ def bones_in_view(
             paths.append(pixels[run] + PIXEL_CENTRE)
             owners.append(index)
     return paths, owners
-
-
-def frustum_rig(camera: Camera) -> list[FloatArray]:
-    """Return a camera as a cone of the rays that its lens sees, in the rig's frame, m.
-
-    Returns:
-        the rim, and rays to every quarter of it, (N, 3) each.
-    """
-    rays, _ = unproject(_rim_pixels(camera.lens), camera.lens)
-    T_rig_camera = T_RIG_DEVICE @ camera.T_device_camera
-    rim = transform_points(T_rig_camera, FRUSTUM_M * rays)
-    apex = T_rig_camera[:3, 3]
-    quarter = len(rim) // 4
-    return [np.vstack((rim, rim[:1])), *(np.stack((apex, rim[index])) for index in range(0, len(rim), quarter))]
-
-
-def _rim_pixels(lens: Lens) -> FloatArray:
-    """Return pixels around the edge of what the lens images, inside the picture."""
-    angle = np.linspace(0.0, 2.0 * np.pi, RIM_POINTS, endpoint=False)
-    focal = np.array(lens.focal_px if isinstance(lens, EquidistantLens) else (1.0, 1.0))
-    rim = np.array(lens.center_px) + max_radius(lens) * focal * np.stack((np.cos(angle), np.sin(angle)), -1)
-    return np.clip(rim, 0.0, (lens.width - 1.0, lens.height - 1.0))
 
 
 def _in_camera(joints_device: FloatArray, camera: Camera) -> FloatArray:

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from egorear_ros.drawing.colours import TRUTH_RGB, confidence_rgb
+from egorear_ros.geometry.frustum import frustum_rig
 from egorear_ros.geometry.transforms import T_RIG_DEVICE, transform_points
 from egorear_ros.metrics import mpjpe_mm, pa_mpjpe_mm
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import BodyPose, Camera, FloatArray, Frame, Rig, TrackingState
 from egorear_ros.viewer.frame import Moment
 from egorear_ros.viewer.library import load_rerun
-from egorear_ros.viewer.lines import bones_in_view, frustum_rig, joints_in_view
+from egorear_ros.viewer.lines import bones_in_view, joints_in_view
 from egorear_ros.viewer.pictures import heat_png, small_jpeg
 
 TIMELINE = "time"

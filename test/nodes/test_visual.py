@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -145,7 +146,7 @@ def test_markers_are_deleted_once_when_poses_stop(graph: Graph) -> None:
     graph.until(lambda: len(visual.arrays) == 2, "markers and their removal")
     time.sleep(0.5)
     assert [one.action for one in visual.arrays[0].markers] == [Marker.ADD] * 2
-    assert [one.action for one in visual.arrays[1].markers] == [Marker.DELETEALL] * 2
+    assert [one.action for one in visual.arrays[1].markers] == [Marker.DELETEALL] * 3
     assert len(visual.arrays) == 2
 
 
@@ -288,3 +289,37 @@ def test_a_damaged_image_costs_its_own_overlay_only(graph: Graph) -> None:
     graph.until(lambda: good, "the overlay of the good view")
     assert damaged == []
     assert visual.node.warn.total == 1
+
+
+def test_wrists_and_ankles_leave_a_trail(graph: Graph) -> None:
+    visual = VisualGraph(graph, {"trail_s": 1.5})
+    stamp_ns = visual.now_ns()
+    for number in range(2):
+        pose = rig_data.body_pose(stamp_ns + number * S // 10)
+        visual.send_pose(replace(pose, joints_device=pose.joints_device + 0.1 * number))
+        graph.until(lambda number=number: len(visual.arrays) == number + 1, "markers")  # type: ignore[misc]
+    assert "trail" not in {one.ns for one in visual.arrays[0].markers}
+    (trail,) = [one for one in visual.arrays[1].markers if one.ns == "trail"]
+    assert len(trail.points) == 8
+    assert trail.lifetime.sec == 1
+
+
+def test_a_trail_can_be_switched_off(graph: Graph) -> None:
+    visual = VisualGraph(graph, {"trail_s": 0.0})
+    stamp_ns = visual.now_ns()
+    for number in range(2):
+        visual.send_pose(rig_data.body_pose(stamp_ns + number * S // 10))
+        graph.until(lambda number=number: len(visual.arrays) == number + 1, "markers")  # type: ignore[misc]
+    assert {one.ns for array in visual.arrays for one in array.markers} == {"estimate"}
+
+
+def test_cameras_are_there_for_those_who_come_late(graph: Graph) -> None:
+    from visualization_msgs.msg import MarkerArray
+
+    from egorear_ros.bridge.qos import latched_qos
+
+    visual = VisualGraph(graph)
+    heard = graph.listen(MarkerArray, "camera_markers", latched_qos())
+    cameras = graph.until(lambda: heard and heard[0].markers, "the cameras")
+    assert [(one.ns, one.id) for one in cameras] == [("cameras", number) for number in range(4)]
+    assert {one.header.frame_id for one in cameras} == {visual.node.frame_id("rig_link")}
