@@ -40,7 +40,9 @@ def shown_frames(results: Results, images: FrameImages | None) -> str:
             "`egorear eval bag` put them in with --report."
         )
         parts.append(paragraph(words, "note"))
-    parts += [_frame(results, chosen, images) for chosen in choose_frames(results)]
+    frames = [_frame(results, chosen, images) for chosen in choose_frames(results)]
+    # Skeletons alone are narrow enough to stand side by side.
+    parts += [tag("div", *frames, class_="plots")] if images is None else frames
     return section("Worst and median frames", *parts, id_="frames")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from egorear_eval.report.html import paragraph, section, tag, text
 from egorear_eval.report.plot import Plot
@@ -34,6 +35,7 @@ class Track:
         x_title: with its unit.
         errors_mm: (P, 16).
         step: frames of each point.
+        fewer_views: (P,) whether some of the point's poses are made of fewer views than others of the run.
     """
 
     title: str
@@ -41,6 +43,7 @@ class Track:
     x_title: str
     errors_mm: FloatArray
     step: int
+    fewer_views: NDArray[np.bool_]
 
 
 def over_time(results: Results) -> str:
@@ -74,8 +77,9 @@ def make_track(results: Results, index: int, points: int) -> Track:
     edges = np.arange(0, len(clip), step)
     counts = np.diff([*edges, len(clip)])
     binned = np.add.reduceat(errors, edges, axis=0) / counts[:, None]
+    fewer = np.add.reduceat(clip.view_counts < results.everything.view_counts.max(), edges, dtype=np.int64) > 0
     title = "time since the recording's first pose, s" if seconds is not None else "frame"
-    return Track(results.titles[index], np.add.reduceat(x, edges) / counts, title, binned, step)
+    return Track(results.titles[index], np.add.reduceat(x, edges) / counts, title, binned, step, fewer)
 
 
 def _choices(names: Sequence[str], worst: int) -> str:
@@ -101,6 +105,10 @@ def _drawing(place: int, track: Track, *, shown: bool) -> str:
     top = 1.05 * max(float(track.errors_mm.max()), 10.0)
     plot = Plot(x, (0.0, top), track.x_title, "error, mm", _WIDTH, _LINE_HEIGHT + rows, _LEFT, rows + 58)
     plot.axes()
+    if track.fewer_views.any():
+        edges, fewer = _runs(_edges(track.x, x), track.fewer_views)
+        plot.bars(edges, np.where(fewer, top, 0.0), "band")
+        plot.legend.append(("band", "fewer views"))
     mean = track.errors_mm.mean(axis=1)
     plot.line(track.x, mean, "estimate", "mean of all joints")
     if len(track.x) <= 60:
@@ -132,6 +140,17 @@ def _drawing(place: int, track: Track, *, shown: bool) -> str:
         data_clip=place,
         hidden=not shown,
     )
+
+
+def _edges(x: FloatArray, ends: tuple[float, float]) -> FloatArray:
+    """Return the P + 1 limits between P points, halfway between them."""
+    return np.concatenate([ends[:1], (x[1:] + x[:-1]) / 2, ends[1:]])
+
+
+def _runs(edges: FloatArray, flags: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Join neighbours with the same flag; return R + 1 edges and R flags of P + 1 and P."""
+    first = np.flatnonzero(np.diff(flags, prepend=~flags[:1]))
+    return edges[[*first, len(flags)]], flags[first]
 
 
 def strip_bgr(errors_mm: FloatArray) -> np.ndarray:

@@ -97,7 +97,7 @@ def visible_views(results: Results) -> str:
     joints = ", ".join(f"{len(errors)} in {int(count)}" for count, errors, _ in rows)
     caption = (
         "Mean error of joints by the number of cameras whose field of view holds their true place; the body may "
-        f"still hide them. Joints: {joints}. Whiskers: 95 % interval over recordings."
+        f"still hide them. Joints: {joints}. Whiskers, where there are enough recordings: 95 % interval."
     )
     return _against_count(rows, "cameras with the joint in view", caption)
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from egorear_eval.bootstrap import interval
 from egorear_eval.clip import relative_names
 from egorear_eval.report.html import figure, paragraph, section, table, tag, text
@@ -116,7 +118,8 @@ def joint_bars(results: Results) -> str:
         turned = f"rotate(-35 {u:.1f} {v:.1f})"
         plot.parts.append(tag("text", text(name), x=f"{u:.1f}", y=f"{v:.1f}", transform=turned, text_anchor="end"))
     drawing = tag("div", plot.svg("Mean error of each joint", "plot wide"), class_="scroll", tabindex=0)
-    caption = "Mean distance of each joint from the truth; whiskers: 95 % interval over recordings."
+    sure = "whiskers: 95 % interval over recordings" if np.isfinite(low).any() else "one recording gives no intervals"
+    caption = f"Mean distance of each joint from the truth; {sure}."
     return section("Error of each joint", figure(drawing, caption, "broad"), id_="joints")
 
 

@@ -10,7 +10,7 @@ from report_data import RIG, standing_joints, walk, write_run
 from egorear_eval.clip import EvaluationError, make_clip
 from egorear_eval.report.frames import choose_frames
 from egorear_eval.report.html import tree
-from egorear_eval.report.over_time import make_track
+from egorear_eval.report.over_time import make_track, over_time
 from egorear_eval.report.plots import latency, pck_curve, used_views, views_of_joints
 from egorear_eval.report.results import load_results
 from egorear_eval.report.scene import turned
@@ -51,6 +51,18 @@ def test_a_track_keeps_the_mean_at_few_points(tmp_path: Path) -> None:
     np.testing.assert_allclose(track.errors_mm[0], errors[:11].mean(axis=0))
     np.testing.assert_allclose(track.errors_mm[-1], errors[99:].mean(axis=0))
     assert track.x_title == "frame"
+
+
+def test_stretches_with_fewer_views_are_marked(tmp_path: Path) -> None:
+    clip = walk("a", 12)
+    assert "band" not in over_time(load_results(write_run(tmp_path / "all", [clip])))
+    clip.view_counts[3:5] = 3
+    clip.view_counts[11] = 2
+    page = over_time(load_results(write_run(tmp_path / "fewer", [clip])))
+    bands = re.findall(r'class="bar band" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', page)
+    assert len(bands) == 2, "neighbours are one stretch"
+    widths = [float(width) + 0.6 for _, width in bands]
+    assert widths[0] == pytest.approx(2 * widths[1], rel=0.01)
 
 
 def test_recordings_have_seconds_and_histograms(tmp_path: Path) -> None:
