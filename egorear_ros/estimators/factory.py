@@ -55,7 +55,9 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
     rig = rig_for(checkpoint, rig)
     size = checkpoint.header.size.image_size
     network = load_network(checkpoint, rig)
-    digest = checkpoint.digest
+    digest, header, model_id = checkpoint.digest, checkpoint.header, checkpoint.model_id
+    # As long as it lives the file stays mapped into memory, a second copy of the weights.
+    del checkpoint
 
     def load_again() -> "nn.Module":
         again = load_checkpoint(config.checkpoint, legacy_syn_geometry=config.legacy_syn_geometry)
@@ -63,19 +65,17 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
             raise EstimatorSetupError(f"{again.path} holds other weights by now, {again.model_id}.")
         return load_network(again, rig)
 
-    identity = identify(network, rig, size, checkpoint.model_id)
+    identity = identify(network, rig, size, model_id)
     engine = make_runtime(network, runtime, identity, load_again)
-    LOG.info("%s for %s, %s", checkpoint.model_id, ", ".join(rig.views), engine.description)
-    accept = config.missing_views == "always" or (
-        config.missing_views == "auto" and checkpoint.header.trained_with_missing_views
-    )
+    LOG.info("%s for %s, %s", model_id, ", ".join(rig.views), engine.description)
+    accept = config.missing_views == "always" or (config.missing_views == "auto" and header.trained_with_missing_views)
     return EgoRearEstimator(
         engine,
         rig,
         size,
-        checkpoint.model_id,
+        model_id,
         accept_missing_views=accept,
-        least_jpeg_px=least_jpeg_px(config, checkpoint.header.architecture, size),
+        least_jpeg_px=least_jpeg_px(config, header.architecture, size),
         make_buffer=_buffers(runtime),
     )
 

@@ -27,27 +27,30 @@ def make_runtime(
         network: `EgoRear`, `EgoRearSmall` or `EgoPoseFormer` with its weights.
         config: engine, device, precision, threads, fallback.
         identity: of the network.
-        reload: makes the network again, should an engine fail in flight; None: `network` is kept in memory
-            for that.
+        reload: makes the network again, should an engine fail in flight, so that `network` may be consumed;
+            None: it is kept in memory for that.
 
     Raises:
         RuntimeSetupError: a library, a device or a precision is not there.
         ModelFileError: `config.model` is not a file of this network.
     """
     _check_model_file(config)
-    engine = _make(network, config, identity)
+    consume = reload is not None
+    engine = _make(network, config, identity, consume)
     if not config.fallback:
         return engine
     again = reload or (lambda: network)
     device = choose_device("cpu" if config.name == "openvino" else config.device)
     others = [
-        (title, lambda settings=settings: _make(again(), settings, identity))
+        (title, lambda settings=settings: _make(again(), settings, identity, consume))
         for title, settings in next_engines(config, device.type)
     ]
     return FallbackRuntime(engine, others) if others else engine
 
 
-def _make(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> Runtime:
+def _make(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity, consume: bool) -> Runtime:
+    if config.name == "pytorch":
+        return OptimizedPyTorchRuntime(network, config, consume=consume)
     if config.name == "auto":
         from egorear_ros.runtimes.auto import choose_runtime
 

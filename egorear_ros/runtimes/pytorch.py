@@ -69,18 +69,19 @@ class PyTorchRuntime:
 class OptimizedPyTorchRuntime(PyTorchRuntime):
     """Runs a pose network's inference form, its images laid out channels last."""
 
-    def __init__(self, network: nn.Module, config: RuntimeConfig) -> None:
+    def __init__(self, network: nn.Module, config: RuntimeConfig, *, consume: bool = False) -> None:
         """Derive the inference form; see `PyTorchRuntime`.
 
         Args:
-            network: trained; stays as it is.
+            network: trained; stays as it is unless it is consumed.
             config: `precision` as well.
+            consume: see `optimize`.
 
         Raises:
             RuntimeSetupError: the device cannot compute with that precision, or is not there.
         """
         device = choose_device(config.device)
-        fast = reduce_precision(optimize(network), config.precision, device)
+        fast = reduce_precision(optimize(network, consume=consume), config.precision, device)
         super().__init__(fast.to(memory_format=torch.channels_last), config)  # type: ignore[call-overload]
         self.description = f"pytorch {torch.__version__}, inference form, {config.precision}, on {device}"
 

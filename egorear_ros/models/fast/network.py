@@ -86,10 +86,10 @@ class FastRefiner(nn.Module):
 class FastEgoRear(nn.Module):
     """The whole network; a stand-in for `EgoRear` in evaluation."""
 
-    def __init__(self, network: EgoRear) -> None:
-        """Rewrite a trained network, which stays as it is."""
+    def __init__(self, network: EgoRear, *, consume: bool = False) -> None:
+        """Rewrite a trained network, which stays as it is unless it is consumed."""
         super().__init__()
-        network = deepcopy(network).eval().requires_grad_(False)
+        network = (network if consume else deepcopy(network)).eval().requires_grad_(False)
         self.size, heatmap, lifter = network.size, network.heatmap_estimator, network.pose3d_estimator
         self.groups = heatmap.groups
         self.encoders = nn.ModuleDict({group: FastEncoder(_encoder(heatmap, group)) for group in self.groups})

@@ -15,23 +15,25 @@ from egorear_ros.models.small.encoder import SmallEncoder
 from egorear_ros.models.small.network import EgoRearSmall
 
 
-def optimize(network: nn.Module) -> nn.Module:
-    """Return a network that gives the same joints faster; the one given stays as it is.
+def optimize(network: nn.Module, *, consume: bool = False) -> nn.Module:
+    """Return a network that gives the same joints faster; the one given stays as it is unless it is consumed.
 
     Args:
         network: `EgoRear`, `EgoRearSmall`, `EgoPoseFormer` or `EgoTap`, trained, in any form. Later
             changes of its weights do not reach the result.
+        consume: take the network apart instead of copying it, which saves its size in memory; it is of no use
+            afterwards.
 
     Raises:
         TypeError: another network, for example of stage 1 or 2, which estimates no poses.
     """
     if isinstance(network, EgoRear):
-        return FastEgoRear(network)
+        return FastEgoRear(network, consume=consume)
     if not isinstance(network, EgoRearSmall | EgoPoseFormer | RefinedEgoPoseFormer | EgoTap):
         raise TypeError(
             f"{type(network).__name__} estimates no poses; expected EgoRear, EgoRearSmall, EgoPoseFormer or EgoTap."
         )
-    fast = deepcopy(network).eval().requires_grad_(False)
+    fast = (network if consume else deepcopy(network)).eval().requires_grad_(False)
     for module in list(fast.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, SmallEncoder):

@@ -130,3 +130,36 @@ def test_a_sum_of_samples_is_weighted() -> None:
     whole = gather(rows, bilinear_taps(places, weights, 4))
     single = [gather(rows, bilinear_taps(places[:, :, p : p + 1], weights[:, :, p : p + 1], 4)) for p in range(6)]
     torch.testing.assert_close(whole, torch.stack(single).sum(dim=0))
+
+
+def test_a_consumed_network_gives_the_same_form_in_its_own_memory(
+    tiny_egorear: EgoRear, tiny_images: torch.Tensor
+) -> None:
+    shake(tiny_egorear)
+    own = {weight.data_ptr() for weight in tiny_egorear.parameters()}
+    copied = optimize(tiny_egorear)
+    consumed = optimize(tiny_egorear, consume=True)
+    assert not own & {weight.data_ptr() for weight in copied.parameters()}
+    kept = sum(weight.numel() for weight in consumed.parameters() if weight.data_ptr() in own)
+    assert kept > 0.3 * sum(weight.numel() for weight in consumed.parameters()), "only what was rewritten is new"
+    with torch.no_grad():
+        torch.testing.assert_close(
+            consumed(tiny_images).lift.joints_cm, copied(tiny_images).lift.joints_cm, rtol=0, atol=0
+        )
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_masked_views_are_not_encoded(small: bool, tiny: Callable[..., ModelSize], rig: Rig) -> None:
+    network = EgoRearSmall(replace(SMALL, image_size=64), rig) if small else EgoRear(tiny(4), rig)
+    fast, encoded = optimize(network.eval()), 0
+
+    def count(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal encoded
+        encoded += len(inputs[0])
+
+    for module in fast.modules():
+        if type(module).__name__ in ("FastEncoder", "FastSmallEncoder"):
+            module.register_forward_pre_hook(count)
+    with torch.no_grad():
+        fast(torch.randn(1, 4, 3, 64, 64), None, torch.tensor([[True, False, True, True]]))
+    assert encoded == 3
