@@ -43,7 +43,8 @@ class WarpBody:
     def vertices(self) -> Floats32:
         """(N, 3) world, m."""
         with self._lock:
-            return np.asarray(self.mesh.points.numpy())
+            # On the processor this would be a view of what the next pose overwrites.
+            return np.array(self.mesh.points.numpy())
 
     def first_hits(self, origins: Floats32, directions: Floats32, nearer_than: Floats32 | None = None) -> BodyHits:
         """Return the first hits of (M, 3) rays with unit directions, if wanted only those nearer than (M,) m."""
@@ -95,7 +96,7 @@ class WarpRenderer:
         self._starts = self._ints(np.append(0, np.cumsum(lengths)))
         self._faces = self._ints(body.faces.ravel())
         self._rest = self._vectors(body.vertices)
-        self._face_colours, self._colours = face_colours, self._vectors(face_colours)
+        self._colours = self._vectors(face_colours)
         self._free: list[tuple[Any, Any]] = []
 
     def _ints(self, values: Any) -> Any:

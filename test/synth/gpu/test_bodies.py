@@ -69,15 +69,18 @@ def test_a_limit_hides_what_is_farther_and_stays_as_it_was(pair: Pair, wearer: W
 
 def test_bodies_in_use_stay_as_they_are_and_others_are_used_again(pair: Pair, wearer: Wearer) -> None:
     renderer = pair[1]
-    times = [0.5 * index for index in range(6)]
-    held = [renderer.pose(wearer.pose_at(time).T_world_rest) for time in times]
-    first = [body.mesh.points.numpy() for body in held]
-    assert len({body.mesh.id for body in held}) == len(held)
-    for body, points, time in zip(held, first, times, strict=True):
-        np.testing.assert_array_equal(body.mesh.points.numpy(), points)
-        again = renderer.pose(wearer.pose_at(time).T_world_rest)
-        np.testing.assert_array_equal(again.mesh.points.numpy(), points)
-        del again
-    ids = {body.mesh.id for body in held}
+    held = [renderer.pose(wearer.pose_at(0.5 * index).T_world_rest) for index in range(6)]
+    first = [body.vertices for body in held]
+    ids = [body.mesh.id for body in held]
+    assert len(set(ids)) == len(held)
+    extra = renderer.pose(wearer.pose_at(9.0).T_world_rest)
+    assert extra.mesh.id not in ids
+    for body, vertices in zip(held, first, strict=True):
+        np.testing.assert_array_equal(body.vertices, vertices)
+    again = renderer.pose(wearer.pose_at(0.0).T_world_rest)
+    np.testing.assert_array_equal(again.vertices, first[0])
+    kept = held[0].vertices
     del held, body
-    assert renderer.pose(wearer.pose_at(0.0).T_world_rest).mesh.id in ids
+    others = [renderer.pose(wearer.pose_at(3.0).T_world_rest) for _ in ids]
+    assert {body.mesh.id for body in others} == set(ids)
+    np.testing.assert_array_equal(kept, first[0])
