@@ -9,6 +9,8 @@ from egorear_eval.report.results import Results
 
 SHOWN_ELSEWHERE = ("scores", "reliability", "command", "versions", "data_cards", "recording", "skipped")
 MOST_SKIPPED = 50
+OPEN = "counts"
+"""The part of a data set's card that is shown at once, first."""
 
 
 def recording(results: Results) -> str:
@@ -25,10 +27,10 @@ def data_card(results: Results) -> str:
     parts = []
     for folder, card in cards.items():
         parts.append(tag("h3", text(folder)))
-        entries = card.items() if isinstance(card, Mapping) else [("card", card)]
-        for index, (name, value) in enumerate(entries):
+        entries = dict(card) if isinstance(card, Mapping) else {"card": card}
+        for name in sorted(entries, key=lambda name: name != OPEN):
             words = tag("summary", text(str(name).replace("_", " ")))
-            parts.append(tag("details", words, tree(value), open=name == "counts" or index == 0 or None))
+            parts.append(tag("details", words, tree(entries[name]), open=name == OPEN))
     return section("Data card", *parts, id_="data")
 
 

@@ -1,5 +1,6 @@
 """Pieces of HTML."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -38,8 +39,8 @@ def text(value: object) -> str:
 
 
 def paragraph(words: str, class_: str | None = None) -> str:
-    """Return words as a paragraph."""
-    return tag("p", text(words), class_=class_)
+    """Return words as a paragraph; what stands between backticks is code."""
+    return tag("p", re.sub(r"`([^`]+)`", r"<code>\1</code>", text(words)), class_=class_)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -67,6 +68,8 @@ def section(title: str, *content: str, id_: str) -> str:
 def tree(value: Any) -> str:
     """Return JSON values of any shape as nested lists; long ones are cut, and say so."""
     if isinstance(value, Mapping):
+        if value.keys() == {"min", "mean", "max"}:
+            return text(f"{_scalar(value['min'])} to {_scalar(value['max'])}, mean {_scalar(value['mean'])}")
         entries = [
             tag("dt", text(str(key).replace("_", " "))) + tag("dd", tree(inner))
             for key, inner in list(value.items())[:MOST_ENTRIES]

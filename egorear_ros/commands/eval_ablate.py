@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,7 @@ def _parts_table(
     args: argparse.Namespace,
     full_views: ViewSet,
     full: "list[Clip]",
-    switches: list[str],
+    switches: Sequence[str],
     retrained: list[tuple[str, str, str]],
     console: "Console",
 ) -> str:
