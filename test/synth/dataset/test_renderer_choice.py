@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from tiny import Quiet, make, tiny_settings
 
+from egorear_synth.dataset.check import check_dataset
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.generate import generate
 from egorear_synth.dataset.settings import SETTINGS_FILE, check_same
@@ -20,6 +21,7 @@ def test_a_data_set_says_its_renderer_and_is_not_continued_with_another(inputs: 
     card = json.loads((root / "dataset.json").read_text())
     assert card["settings"]["renderer"] == "warp"
     assert card["made_with"][0].items() >= device_facts("cpu").items()
+    assert check_dataset(root).problems == []
     with pytest.raises(SynthError, match='other settings: renderer: there "warp", now "embree"'):
         generate(tiny_settings(inputs, frames=1), root, 2, Quiet())
 

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,21 @@ def test_photographs_and_truth_are_embrees(wearer: Wearer, device: str) -> None:
     np.testing.assert_array_equal(truths[1].pixels, truths[0].pixels)
     assert (truths[1].visible != truths[0].visible).sum() <= 1
     assert truths[0].visible.any()
+
+
+def test_threads_share_a_renderer(wearer: Wearer, device: str) -> None:
+    """Every view by a thread of its own, several moments at once, as the live wearer's cameras ask for them."""
+    other = Wearer(wearer.rig, wearer.person, wearer.motion, wearer.place, wearer.mount, RendererChoice(WARP, device))
+    wanted = [(view, 0.25 * moment) for moment in range(3) for view in wearer.rig.views]
+
+    def render(view_time: tuple[str, float]) -> np.ndarray:
+        return other.render(*view_time, 32, 32, samples=2)
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(render, wanted))
+    for image, view_time in zip(together, wanted, strict=True):
+        np.testing.assert_array_equal(image, render(view_time))
+    assert len({image.tobytes() for image in together}) == len(wanted)
 
 
 def test_a_place_without_lights_and_shadows_is_seen(wearer: Wearer, device: str) -> None:
