@@ -141,7 +141,7 @@ def main() -> None:
     )
     figure.text(
         0.5,
-        0.275,
+        0.292,
         "Places around the device (red) that wrists come to, seen from the left, ahead is to the right. "
         "The brighter, the more places from left to right, of 10 cm each.",
         ha="center",

@@ -1,6 +1,9 @@
 """Sequences made on a Ray cluster: the optional other way beside `workers`."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +42,10 @@ class RayWorkers:
         self._ray = ray
         self._job = replace(job, rig_file=job.rig_file.resolve(), root=job.root.resolve())
         try:
-            ray.init(address=address, runtime_env={"env_vars": ONE_THREAD}, log_to_driver=False, logging_level="ERROR")
+            with _kept_signals():
+                ray.init(
+                    address=address, runtime_env={"env_vars": ONE_THREAD}, log_to_driver=False, logging_level="ERROR"
+                )
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise SynthError(
                 f"--ray {address}: no Ray cluster there ({error}). `ray start --head` makes one."
@@ -87,6 +93,16 @@ def task_needs(settings: Settings) -> dict[str, float]:
     """Return what Ray has to find for each sequence; it hides GPUs from those who do not ask for one."""
     needs = {"num_cpus": 1, "max_retries": RETRIES}
     return needs | ({"num_gpus": GPU_SHARE} if settings.renderer_choice.device == "cuda" else {})
+
+
+@contextmanager
+def _kept_signals() -> Iterator[None]:
+    """Keep how this process ends: Ray has SIGTERM end it at once, in the middle of whatever is to be cleaned up."""
+    before = {word: signal.getsignal(word) for word in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if threading.current_thread() is threading.main_thread():
+        for word, handler in before.items():
+            signal.signal(word, handler)
 
 
 def make_one(job: Job, plan: SequencePlan) -> str:
