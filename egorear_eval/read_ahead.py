@@ -18,6 +18,15 @@ DEPTH = 8
 WORKERS = max(2, min(4, os.cpu_count() or 1))
 
 
+def wait_asleep() -> None:
+    """Let the network's threads sleep while they wait for each other: others need the processor to decode.
+
+    OpenMP's threads spin otherwise, which is best for a network that is alone on the machine. It has no effect
+    after torch was imported, and gives way to the user's own OMP_WAIT_POLICY.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 class ReadAhead(Generic[T, P]):
     """Items with what was prepared of them, in order; a context manager, iterate once.
 

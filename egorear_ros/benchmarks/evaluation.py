@@ -1,7 +1,10 @@
 """How fast a recording is evaluated, against the network alone: reading and decoding should cost nothing."""
 
+import json
 import shutil
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +22,6 @@ from egorear_ros.bags.writer import BagWriter
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.benchmarks.transport import RATE_HZ, write_frames
 from egorear_ros.config import EstimatorConfig, RuntimeConfig, SyncConfig
-from egorear_ros.estimators.factory import make_estimator
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.sources.pacing import period_ns
@@ -57,29 +59,15 @@ CASES = (
 )
 
 
-@dataclass(frozen=True)
-class Round:
-    """One measurement of both, one right after the other; sets a second.
-
-    Attributes:
-        alone: the network, its input being ready in memory.
-        prepare: decoding and resizing alone, one set after the other.
-        evaluation: a recording, all included.
-        one_by_one: the same without threads: read, decode, run the network, and so on.
-    """
-
-    alone: float
-    prepare: float
-    evaluation: float
-    one_by_one: float
-
-
 def measure_eval(folder: Path, calib: str) -> list[Row]:
     """Write a recording of 872x872 JPEGs, evaluate it and run the networks alone, in turns; remove it.
 
     Args:
         folder: for frames and the recording.
         calib: rig calibration with four views, name or path.
+
+    Raises:
+        RuntimeError: a measurement failed; its error output is in the message.
     """
     rig = load_rig(calib)
     size = write_frames(folder / "frames", calib)
@@ -89,45 +77,66 @@ def measure_eval(folder: Path, calib: str) -> list[Row]:
     try:
         _write(bag, rig, folder / "frames", max(case.sets for case in CASES))
         for case in CASES:
-            rows += _measure(case, bag, rig)
+            rows += _measure(case, bag, calib)
     finally:
         shutil.rmtree(bag, ignore_errors=True)
     return rows
 
 
-def _measure(case: Case, bag: Path, rig: Rig) -> list[Row]:
-    estimator = make_estimator(case.config, RuntimeConfig(), rig)
-    estimator.warm_up()
-    rounds = [_round(case, bag, rig, estimator) for _ in range(ROUNDS)]
-    ratios = [one.evaluation / one.alone for one in rounds]
+def _measure(case: Case, bag: Path, calib: str) -> list[Row]:
+    alone, evaluation = [], []
+    for _ in range(ROUNDS):
+        alone.append(_child(case, bag, calib, "alone"))
+        evaluation.append(_child(case, bag, calib, "evaluation"))
+    ratios = [after["evaluation"] / before["network"] for before, after in zip(alone, evaluation, strict=True)]
     ratio = statistics.median(ratios)
     spread = f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f} in {ROUNDS} rounds)"
     return [
-        Row(f"{case.name}: network alone", _rate([one.alone for one in rounds])),
-        Row("decoding and resizing alone", _rate([one.prepare for one in rounds])),
-        Row("evaluation, one thing after the other", _rate([one.one_by_one for one in rounds])),
-        Row("evaluation (`egorear eval bag`)", _rate([one.evaluation for one in rounds])),
+        Row(f"{case.name}: network alone", _rate([one["network"] for one in alone])),
+        Row("decoding and resizing alone", _rate([one["prepare"] for one in alone])),
+        Row("read, decode, network, one after the other", _rate([one["one by one"] for one in alone])),
+        Row("evaluation (`egorear eval bag`)", _rate([one["evaluation"] for one in evaluation])),
         Row("evaluation against network alone", spread, f"at least {TARGET_RATIO:g}", ratio >= TARGET_RATIO),
     ]
 
 
-def _round(case: Case, bag: Path, rig: Rig, estimator: "Estimator") -> Round:
-    with open_bag(bag) as opened:
-        topics = rig_topics(opened.topics, None, rig.views)
-        prepare, alone = _parts(_sets(opened, topics, case.alone), estimator)
-        evaluation = _evaluation(case, opened, topics, estimator)
+def _child(case: Case, bag: Path, calib: str, what: str) -> dict[str, float]:
+    """Measure in a process of its own, whose threads wait for each other as they do in use; return sets a second."""
+    command = [sys.executable, "-m", "egorear_ros.benchmarks.evaluation", str(CASES.index(case)), str(bag), calib, what]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"`{' '.join(command)}` ended with status {done.returncode}:\n{done.stderr[-2000:]}")
+    rates: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return rates
+
+
+def run_child(case: Case, path: str, calib: str, what: str) -> dict[str, float]:
+    """Return sets a second of one measurement: "alone", the parts by themselves, or "evaluation"."""
+    from egorear_eval.read_ahead import wait_asleep
+
+    if what == "evaluation":
+        wait_asleep()
+    from egorear_ros.estimators.factory import make_estimator
+
+    rig = load_rig(calib)
+    estimator = make_estimator(case.config, RuntimeConfig(), rig)
+    estimator.warm_up()
+    with open_bag(path) as bag:
+        topics = rig_topics(bag.topics, None, rig.views)
+        if what == "evaluation":
+            return {"evaluation": _evaluation(case, bag, topics, estimator)}
+        rates = _parts(_sets(bag, topics, case.alone), estimator)
         begin_s = time.perf_counter()
-        for frames in _sets(opened, topics, case.alone):
+        for frames in _sets(bag, topics, case.alone):
             estimator.estimate(frames)
-        one_by_one = case.alone / (time.perf_counter() - begin_s)
-    return Round(alone, prepare, evaluation, one_by_one)
+        return rates | {"one by one": case.alone / (time.perf_counter() - begin_s)}
 
 
 def _sets(bag: Bag, topics: RigTopics, count: int) -> Iterator[FrameSet]:
     return islice(FrameSets(bag, topics, SyncConfig()), count)
 
 
-def _parts(sets: Iterator[FrameSet], estimator: "Estimator") -> tuple[float, float]:
+def _parts(sets: Iterator[FrameSet], estimator: "Estimator") -> dict[str, float]:
     """Return how many sets a second are prepared, and how many go through the network."""
     frames = list(sets)
     begin_s = time.perf_counter()
@@ -136,7 +145,7 @@ def _parts(sets: Iterator[FrameSet], estimator: "Estimator") -> tuple[float, flo
     for one in prepared:
         estimator.infer(one)
         infer_s += estimator.last_timings_s["infer"]
-    return len(frames) / prepare_s, len(frames) / infer_s
+    return {"prepare": len(frames) / prepare_s, "network": len(frames) / infer_s}
 
 
 def _evaluation(case: Case, bag: Bag, topics: RigTopics, estimator: "Estimator") -> float:
@@ -170,3 +179,7 @@ def _write(path: Path, rig: Rig, frames: Path, sets: int) -> None:
 
 def _rate(values: list[float]) -> str:
     return f"{statistics.median(values):.1f} sets/s"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(run_child(CASES[int(sys.argv[1])], *sys.argv[2:5])) + "\n")

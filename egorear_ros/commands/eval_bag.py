@@ -101,9 +101,11 @@ def run(args: argparse.Namespace, console: "Console") -> int:
         CalibrationError: a rig file is wrong.
     """
     from egorear_eval.dataset import view_sets
+    from egorear_eval.read_ahead import wait_asleep
     from egorear_eval.recording_run import write_recording
     from egorear_eval.what_if import WhatIf, parse_drop
 
+    wait_asleep()
     with _open(args) as bag:
         recording = _look_through(args, bag)
         what_if = WhatIf([parse_drop(text, recording.rig.views) for text in args.drop], args.noise, args.rate)

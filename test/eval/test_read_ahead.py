@@ -1,12 +1,13 @@
 """Reading ahead: the order stays, errors come in their place, an early end ends the threads."""
 
 import itertools
+import os
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from egorear_eval.read_ahead import DEPTH, ReadAhead
+from egorear_eval.read_ahead import DEPTH, ReadAhead, wait_asleep
 
 
 def test_the_order_stays_although_several_prepare() -> None:
@@ -59,3 +60,13 @@ def test_errors_come_in_their_place(place: str) -> None:
     with pytest.raises((OSError, ValueError), match="the disk is gone|cannot prepare"):
         take_all()
     assert taken == ([0, 1, 2] if place == "reading" else [0, 1])
+
+
+@pytest.mark.parametrize(("own", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_the_users_own_policy_of_waiting_wins(own: str | None, policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == policy
+    monkeypatch.delenv("OMP_WAIT_POLICY")
