@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import rclpy
 from egorear_ros.msg import BodyPose
+from numpy.typing import NDArray
 from rclpy.node import Node
 
 from egorear_ros.geometry.game_engines import unity_from_rig, unreal_cm_from_rig
@@ -31,10 +32,13 @@ class PoseReader(Node):
         places = dict(zip(message.joint_names, message.positions, strict=True))
         for name in JOINTS:
             rig = np.array([places[name].x, places[name].y, places[name].z])
-            texts = [
-                np.array2string(place, precision=2) for place in (rig, unity_from_rig(rig), unreal_cm_from_rig(rig))
-            ]
-            print(f"{name}: rig {texts[0]} m   Unity {texts[1]} m   Unreal {texts[2]} cm", flush=True)
+            unity, unreal_cm = unity_from_rig(rig), unreal_cm_from_rig(rig)
+            print(f"{name}: rig {row(rig, 2)} m, Unity {row(unity, 2)} m, Unreal {row(unreal_cm, 0)} cm", flush=True)
+
+
+def row(point: NDArray[np.float64], digits: int) -> str:
+    """Return x, y and z as text."""
+    return " ".join(f"{value:.{digits}f}" for value in point)
 
 
 def main(topic: str) -> None:

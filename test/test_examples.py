@@ -62,8 +62,7 @@ def test_reader_of_poses(graph: Graph) -> None:
     # x forward, y left, z up, as rig_data.STANDING_RIG says.
     x, y, z = rig_data.STANDING_RIG[6]
     assert line.startswith("left_wrist: rig ")
-    words = line.replace("[", " ").replace("]", " ").replace(",", " ").split()
-    numbers = [float(word) for word in words if _is_number(word)]
+    numbers = [float(word) for word in line.split() if _is_number(word)]
     assert numbers == pytest.approx([x, y, z, -y, z, x, 100 * x, -100 * y, 100 * z], abs=0.51)
 
 

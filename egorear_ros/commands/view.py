@@ -209,7 +209,7 @@ def _live(args: argparse.Namespace, stop: Event) -> int:
 
     if args.save is not None:
         return run_live(args, None, stop, _say)
-    with ViewServer(args.port, LIVE_MEMORY if args.memory == "1GiB" else args.memory) as server:
+    with ViewServer(args.port, LIVE_MEMORY if args.memory == "1GiB" else args.memory, newest_first=True) as server:
         _announce(server, args.open)
         return run_live(args, server, stop, _say)
 

@@ -6,8 +6,8 @@ from egorear_ros.structures import Rig
 from egorear_ros.viewer.library import load_rerun
 from egorear_ros.viewer.scene import ERRORS, LATENCY, SPACE, TIMELINE
 
-EYE_RIG_M = (1.5, 1.6, -0.35)
-LOOK_RIG_M = (-0.1, 0.0, -0.75)
+EYE_RIG_M = (1.15, 1.2, -0.4)
+LOOK_RIG_M = (-0.1, 0.0, -0.8)
 """From ahead and to the left of the wearer, at the middle of the body below the helmet."""
 
 RECENT_S = 20.0

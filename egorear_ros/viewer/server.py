@@ -36,15 +36,24 @@ class ViewServer:
         port: of the page; 0: any that is free.
         memory: most that is kept for browsers that come later, for example "1GiB"; the oldest goes first.
         files: saved recordings to show.
+        newest_first: whether a window that is opened late begins with now, and not with the oldest that is kept.
 
     Raises:
         ViewError: Rerun is missing, or the port is in use.
     """
 
-    def __init__(self, port: int = DEFAULT_PORT, memory: str = "1GiB", files: tuple[Path, ...] = ()) -> None:
+    def __init__(
+        self,
+        port: int = DEFAULT_PORT,
+        memory: str = "1GiB",
+        files: tuple[Path, ...] = (),
+        *,
+        newest_first: bool = False,
+    ) -> None:
         self._program = find_server()
         self._memory = memory
         self._files = files
+        self._newest_first = newest_first
         self.watchers = Watchers()
         self._page = _listen(port)
         self.data_port, self._web_port = _free_ports(2)
@@ -107,6 +116,7 @@ class ViewServer:
     def _command(self) -> list[str]:
         ports = [f"--port={self.data_port}", f"--web-viewer-port={self._web_port}"]
         options = ["--serve-web", f"--bind={HOST}", f"--server-memory-limit={self._memory}"]
+        options += ["--newest-first"] if self._newest_first else []
         # The page is at another port than the data, so the browser asks whether it may.
         own = self._page.server_address[1]
         origins = [f"--cors-allow-origin=http://{name}:{own}" for name in (HOST, "localhost")]

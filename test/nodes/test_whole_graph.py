@@ -15,6 +15,8 @@ import rig_data
 import yaml
 from harness import Graph
 
+from egorear_ros.names import TRUTH_TOPIC, rig_topics
+
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 RATE_HZ = 4.0
@@ -177,3 +179,8 @@ def test_from_image_to_joint_frame(running: "subprocess.Popen[bytes]", graph: Gr
     joints = {PREFIX + name for name in pose.joint_names}
     optical = {f"{PREFIX}{view}_optical" for view in load_rig("ego4view_syn").views}
     assert names == {root, f"{PREFIX}device"} | joints | optical
+
+    # What `names` lists is what there is; the truth only the synthetic wearer knows.
+    expected = {topic if topic.startswith("/") else f"/lab/{topic}" for topic in rig_topics(rig_data.VIEWS)}
+    expected.remove(f"/lab/{TRUTH_TOPIC}")
+    assert {topic for topic in expected if not graph.tester.count_publishers(topic)} == set()
