@@ -110,6 +110,7 @@ def run(args: argparse.Namespace, console: "Console") -> int:
         recording = _look_through(args, bag)
         what_if = WhatIf([parse_drop(text, recording.rig.views) for text in args.drop], args.noise, args.rate)
         estimators = _estimators(args, recording.rig, view_sets(args.views, recording.rig))
+        _make_folder(args.out)
         result = _evaluate(recording, estimators, what_if)
         model = next(iter(estimators.values()))
         about = {"command": ["egorear", *args.words], "model": model.model_id, "trained": model.trained}
@@ -119,6 +120,16 @@ def run(args: argparse.Namespace, console: "Console") -> int:
     if result.stopped:
         return INTERRUPTED
     return 1 if run.facts["recording"]["partial"] or not run.tables else 0
+
+
+def _make_folder(out: Path) -> None:
+    """Make the results' folder, before the work is done that belongs into it."""
+    from egorear_eval.clip import EvaluationError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EvaluationError(f"--out {out} cannot be made: {error.strerror}. Choose another folder.") from None
 
 
 def _open(args: argparse.Namespace) -> "Bag":

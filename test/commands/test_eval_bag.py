@@ -46,7 +46,10 @@ def test_tables_files_page_and_two_runs_are_the_same(
     files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert {"scores.json", "scores.csv", "scores.md", "poses.npz", "timing.npz", "estimates.npz"} <= set(files)
     facts = json.loads(files["scores.json"])
-    assert list(facts["scores"]["By views"]) == ["front_left + front_right", ALL] and facts["recording"]["partial"] is False
+    assert (
+        list(facts["scores"]["By views"]) == ["front_left + front_right", ALL]
+        and facts["recording"]["partial"] is False
+    )
 
     assert run(*words, "--name", "ride", "--page", page) == 0
     for name in ("scores.json", "scores.csv", "scores.md", "poses.npz"):
@@ -131,6 +134,15 @@ def test_a_report_has_the_pictures_of_the_recording(
     page = (tmp_path / "report" / "index.html").read_text()
     assert page.count("data:image/jpeg;base64,") >= 4 and "No pictures:" not in page
     assert "Report:" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_the_work(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("egorear_eval.recording.evaluate_recording", None)  # not called
+    assert run(write(tmp_path / "ride"), "--checkpoint", weights, "--out", tmp_path / "file") == 1
+    assert f"--out {tmp_path / 'file'} cannot be made" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
