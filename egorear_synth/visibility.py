@@ -52,24 +52,26 @@ class JointVisibility:
             self.tolerance_m[joint] = 1.3 * distance[:RING_VERTICES].max() + MARGIN_M
 
     def unoccluded(
-        self, scene: PosedBody, place: Place, origin: FloatArray, joints_world: FloatArray
+        self, scene: PosedBody, place: Place, origins: FloatArray, joints_world: FloatArray
     ) -> NDArray[np.bool_]:
-        """Return for (16, 3) joints whether they are seen from a point, whatever the field of view.
+        """Return for (V, 16) joints whether they are seen from each of V points, whatever the field of view.
 
         Args:
             scene: the posed body.
             place: what else can hide a joint.
-            origin: (3,) of the camera, world, m.
+            origins: (V, 3) of the cameras, world, m.
             joints_world: (16, 3) m.
         """
-        towards = joints_world - origin
-        distance = np.linalg.norm(towards, axis=1)
-        directions = (towards / distance[:, None]).astype(np.float32)
-        origins = np.repeat(origin.astype(np.float32)[None], len(directions), axis=0)
-        hits = scene.first_hits(origins, directions, place.surfaces.first_hits(origins, directions).distance)
-        near = np.abs(hits.distance - distance) <= self.tolerance_m
-        part = self._face_parts[np.clip(hits.face, 0, len(self._face_parts) - 1)]
-        return near & (hits.face >= 0) & self._allowed[np.arange(len(part)), part]
+        towards = joints_world - origins[:, None]
+        distance = np.linalg.norm(towards, axis=-1)
+        directions = (towards / distance[..., None]).reshape(-1, 3).astype(np.float32)
+        starts = np.repeat(origins.astype(np.float32), len(joints_world), axis=0)
+        # All at once: a GPU is waited for once.
+        hits = scene.first_hits(starts, directions, place.surfaces.first_hits(starts, directions).distance)
+        face = hits.face.reshape(distance.shape)
+        near = np.abs(hits.distance.reshape(distance.shape) - distance) <= self.tolerance_m
+        part = self._face_parts[np.clip(face, 0, len(self._face_parts) - 1)]
+        return near & (face >= 0) & self._allowed[np.arange(len(joints_world)), part]
 
 
 def joint_parts(joint_name: str) -> tuple[str, ...]:

@@ -184,17 +184,16 @@ class Wearer:
     def truth(self, time_s: float) -> WearerTruth:
         """Return joints, pixels and visibility at a time, s."""
         pose, scene = self.pose_at(time_s), self.scene_at(time_s)
-        pixels, visible = [], []
+        pixels, inside, origins = [], [], []
         for camera in self.rig.cameras:
             T_device_camera = camera.T_device_camera
             joints_camera = transform_points(invert_transform(T_device_camera), pose.joints_device)
-            uv, inside = project(joints_camera, camera.lens)
-            origin = (pose.T_world_device @ T_device_camera)[:3, 3]
+            uv, within = project(joints_camera, camera.lens)
             pixels.append(uv)
-            visible.append(
-                np.logical_and(inside, self._visibility.unoccluded(scene, self.place, origin, pose.joints_world))
-            )
-        return WearerTruth(pose.joints_device, pose.T_world_device, np.stack(pixels), np.stack(visible))
+            inside.append(within)
+            origins.append((pose.T_world_device @ T_device_camera)[:3, 3])
+        free = self._visibility.unoccluded(scene, self.place, np.stack(origins), pose.joints_world)
+        return WearerTruth(pose.joints_device, pose.T_world_device, np.stack(pixels), np.stack(inside) & free)
 
 
 def make_wearer(

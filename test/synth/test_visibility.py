@@ -23,7 +23,7 @@ def test_what_stands_between_camera_and_joint_hides_it_and_what_is_behind_does_n
         pose, scene = wearer.pose_at(time_s), wearer.scene_at(time_s)
         for camera in rig.cameras:
             origin = (pose.T_world_device @ camera.T_device_camera)[:3, 3]
-            free = wearer._visibility.unoccluded(scene, place_with(), origin, pose.joints_world)
+            (free,) = wearer._visibility.unoccluded(scene, place_with(), origin[None], pose.joints_world)
             for joint in np.flatnonzero(free):
                 towards = pose.joints_world[joint] - origin
                 if np.linalg.norm(towards) < 0.5:
@@ -31,8 +31,8 @@ def test_what_stands_between_camera_and_joint_hides_it_and_what_is_behind_does_n
                 size = (0.02, 0.02, 0.02)
                 for share, expected in ((0.3, False), (1.5, True)):
                     x, y, z = (origin + share * towards).tolist()
-                    seen = wearer._visibility.unoccluded(
-                        scene, place_with(Block((x, y, z), size)), origin, pose.joints_world
+                    (seen,) = wearer._visibility.unoccluded(
+                        scene, place_with(Block((x, y, z), size)), origin[None], pose.joints_world
                     )
                     assert seen[joint] == expected, (time_s, camera.view, joint)
                 checked += 1
