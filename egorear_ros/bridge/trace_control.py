@@ -10,6 +10,9 @@ from egorear_ros.tracing import TRACE
 
 DEFAULT_FILE = "egorear_trace_{node}.json"
 
+_AT_WORK: list["TraceControl"] = []
+"""Those of this process that record because of `trace_file`."""
+
 
 class TraceControl:
     """Starts and saves the trace of this process for one of its nodes.
@@ -24,17 +27,24 @@ class TraceControl:
     def __init__(self, node: Node, file: str) -> None:
         self._node = node
         self._at_start = bool(file)
-        self._path = Path((file or DEFAULT_FILE).replace("{node}", node.get_name())).expanduser()
+        self.path = Path((file or DEFAULT_FILE).replace("{node}", node.get_name())).expanduser()
         self._service = node.create_service(SetBool, "~/trace", self._on_trace)
 
     def begin(self) -> None:
         """The node starts to work: record if `trace_file` says so."""
-        if self._at_start and not TRACE.recording:
+        if not self._at_start:
+            return
+        if self not in _AT_WORK:
+            _AT_WORK.append(self)
+        if not TRACE.recording:
             TRACE.start()
 
     def end(self) -> None:
-        """The node stops working: save what `trace_file` asked for."""
-        if self._at_start and TRACE.recording:
+        """The node stops working: the last one of a file saves what `trace_file` asked for."""
+        if self not in _AT_WORK:
+            return
+        _AT_WORK.remove(self)
+        if TRACE.recording and not any(other.path == self.path for other in _AT_WORK):
             try:
                 self._node.get_logger().info(self._save())
             except OSError as error:
@@ -45,7 +55,7 @@ class TraceControl:
         if request.data:
             TRACE.start()
             response.success = True
-            response.message = f"recording in process {os.getpid()}; call again with false to write {self._path}"
+            response.message = f"recording in process {os.getpid()}; call again with false to write {self.path}"
             return response
         if not TRACE.recording:
             response.message = "nothing was recorded: call with true first"
@@ -59,5 +69,5 @@ class TraceControl:
         return response
 
     def _save(self) -> str:
-        path = self._path.absolute()
+        path = self.path.absolute()
         return f"{TRACE.save(path)} spans written to {path}; open it at https://ui.perfetto.dev"

@@ -249,7 +249,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+# The parser in C is ten times as fast, and every node of a process reads its rig; not every PyYAML has it.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _UniqueKeyLoader(_SafeLoader):
     """YAML says that keys are unique; PyYAML silently keeps the last, and a copied view would vanish."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -260,4 +264,5 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                     "while reading a mapping", node.start_mark, f"the key {key.value!r} is there twice", key.start_mark
                 )
             seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
