@@ -49,5 +49,5 @@ def report_page(results: Results, images: FrameImages | None) -> str:
         data_card(results),
         provenance(results),
     ]
-    header = tag("header", tag("h1", text(model)), tag("p", text(f"Evaluation {results.folder.resolve()}")))
+    header = tag("header", tag("h1", text(model)), tag("p", text(f"Evaluation {results.folder}")))
     return page(title, header, *parts)
