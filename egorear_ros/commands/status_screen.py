@@ -127,13 +127,13 @@ def stages_text(snapshot: Snapshot) -> str:
         latency = snapshot.report(node, "latency")
         parts.append(_stage_text(stage, latency.values if latency else {}))
     known = [part for part in parts if part]
-    return f"{', '.join(known)} (p50/p95/max, ms)" if known else ""
+    return f"median/p95/max, ms: {', '.join(known)}" if known else ""
 
 
 def _stage_text(stage: str, values: Mapping[str, str]) -> str:
     numbers = [values.get(f"{stage} {percentile} s") for percentile in ("p50", "p95", "max")]
     found = [f"{float(number) * 1e3:.1f}" for number in numbers if number]
-    return f"{stage} {'/'.join(found)}" if found else ""
+    return f"{stage}={'/'.join(found)}" if found else ""
 
 
 def _slowest_camera(snapshot: Snapshot) -> Mapping[str, str]:
