@@ -1,6 +1,6 @@
 """What fewer digits and smaller JPEGs cost in accuracy: every mode on the same annotated frames."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from egorear_ros.structures import FloatArray, Frame, Rig
 
 if TYPE_CHECKING:
     from egorear_ros.benchmarks.networks import Subject
+    from egorear_ros.estimators.preprocessor import Preprocessor
     from egorear_ros.runtimes.base import Float32Array, Runtime
 
 MODES = (
@@ -27,6 +28,9 @@ MODES = (
     ("openvino", "int8"),
     ("tensorrt", "fp16"),
 )
+DECODINGS = {"exact": 0, "reduced": 2, "smallest": 1}
+"""How large JPEGs are decoded (`estimator.jpeg_decoding`), in sizes of the network's input; 0: their own size."""
+
 LIMIT_MM = 1.0
 MM_PER_CM = 10.0
 CM_PER_M = 100.0
@@ -38,13 +42,11 @@ class Sample:
     """One annotated frame set.
 
     Attributes:
-        exact: (1, V, 3, H, W) network input, decoded as in training.
-        reduced: the same from JPEGs decoded at reduced scale.
+        inputs: (1, V, 3, H, W) network input by how JPEGs were decoded, keys of `DECODINGS`.
         joints_cm: (J, 3) the truth, device frame.
     """
 
-    exact: "Float32Array"
-    reduced: "Float32Array"
+    inputs: "Mapping[str, Float32Array]"
     joints_cm: FloatArray
 
 
@@ -75,7 +77,10 @@ def measure_accuracy(
     reference = make_runtime(subject.network, RuntimeConfig(name="pytorch", fallback=False), subject.identity)
     plain_mm = _errors_mm(reference, samples)
     rows = [Row(f"{len(samples)} frame sets, pytorch fp32", f"MPJPE {plain_mm.mean():.2f} mm")]
-    rows.append(_row("JPEGs at reduced scale, pytorch fp32", _errors_mm(reference, samples, reduced=True), plain_mm))
+    rows += [
+        _row(f"JPEGs decoded {decoding}, pytorch fp32", _errors_mm(reference, samples, decoding), plain_mm)
+        for decoding in list(DECODINGS)[1:]
+    ]
     for name, precision in MODES:
         title = f"{name} {precision}"
         try:
@@ -95,11 +100,11 @@ def _row(title: str, errors_mm: FloatArray, plain_mm: FloatArray) -> Row:
     return Row(title, text, f"at most +{LIMIT_MM:g} mm", change <= LIMIT_MM)
 
 
-def _errors_mm(runtime: "Runtime", samples: Sequence[Sample], *, reduced: bool = False) -> FloatArray:
+def _errors_mm(runtime: "Runtime", samples: Sequence[Sample], decoding: str = "exact") -> FloatArray:
     """Return (N, J) distances from the truth."""
     rows = []
     for sample in samples:
-        joints_cm = runtime.run(sample.reduced if reduced else sample.exact).joints_cm[0]
+        joints_cm = runtime.run(sample.inputs[decoding]).joints_cm[0]
         rows.append(MM_PER_CM * np.linalg.norm(joints_cm - sample.joints_cm, axis=-1))
     return np.stack(rows)
 
@@ -108,15 +113,15 @@ def _samples(subject: "Subject", dataset: str, split: str, count: int) -> Iterat
     from egorear_ros.estimators.preprocessor import Preprocessor
 
     size = subject.identity.image_size
-    exact, reduced = (Preprocessor(subject.rig, size, reduced=flag) for flag in (False, True))
+    decoders = {
+        name: Preprocessor(subject.rig, size, least_jpeg_px=factor * size) for name, factor in DECODINGS.items()
+    }
     for frames, joints_device in read_annotated(dataset, split, subject.rig, count):
-        yield Sample(_input(exact, frames), _input(reduced, frames), CM_PER_M * joints_device)
+        inputs = {name: _input(prepare, frames) for name, prepare in decoders.items()}
+        yield Sample(inputs, CM_PER_M * joints_device)
 
 
-def _input(prepare: "object", frames: dict[str, Frame]) -> "Float32Array":
-    from egorear_ros.estimators.preprocessor import Preprocessor
-
-    assert isinstance(prepare, Preprocessor)
+def _input(prepare: "Preprocessor", frames: Mapping[str, Frame]) -> "Float32Array":
     made = prepare(frames)
     images = made.images.copy()
     prepare.release(made)

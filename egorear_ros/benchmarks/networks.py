@@ -66,13 +66,17 @@ def _bias_of_proposal(value: Tensor) -> Tensor:
     return torch.stack((-20 + 40 * share, 5 + 55 * share, 20 + 120 * share), dim=-1).flatten()
 
 
-# Fresh weights end in zeros: peaks nobody trusts and joints that no image moves would hide every deviation.
+GAIN = 6**0.5
+"""From the spread of PyTorch's fresh layers to one that keeps the spread of what they rectify."""
+
+# Of fresh weights nothing reaches the joints: peaks that nobody trusts and poses that no image moves would hide every
+# deviation. The last rule that fits counts.
 RULES: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
+    (r"(neck|conv|proj|head_layers|fc_\w+|mlp).*\.weight$", lambda value: GAIN * value if value.ndim > 1 else value),
     (r"conv_heatmap_layers_stereo_\w+\.\d+\.bias$", lambda value: value + 0.5),
     (r"mlp_pred\.2\.bias$", _bias_of_proposal),
     (r"(mlp_pred\.2|reg_mlp\.\d\.2)\.weight$", lambda value: 0.2 * torch.randn(value.shape)),
     (r"pos_embed$", lambda value: 0.1 * torch.randn(value.shape)),
-    (r"running_var$", lambda value: 0.5 + torch.rand(value.shape)),
 )
 
 
@@ -80,6 +84,6 @@ def _enliven(network: nn.Module) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         for name, value in network.state_dict().items():
-            for pattern, change in RULES:
-                if re.search(pattern, name):
-                    value.copy_(change(value))
+            changes = [change for pattern, change in RULES if re.search(pattern, name) and "backbone" not in name]
+            if changes:
+                value.copy_(changes[-1](value))

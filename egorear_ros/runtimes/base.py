@@ -48,8 +48,10 @@ def check_finite(images: Float32Array, T_camera_device: Float32Array | None) -> 
 class Runtime(Protocol):
     """An engine with one network loaded."""
 
-    description: str
-    """Engine and device, for logs."""
+    @property
+    def description(self) -> str:
+        """Engine and device, for logs."""
+        ...
 
     def run(
         self,

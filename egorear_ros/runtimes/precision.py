@@ -32,17 +32,17 @@ class ReducedEncoder(nn.Module):
         return Encoding(encoded.features.float(), encoded.deepest.float())
 
 
-class ReducedLayers(nn.Module):
+class ReducedLayers(nn.Sequential):
     """Layers that compute with fewer digits and answer in single precision."""
 
-    def __init__(self, layers: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, layers: nn.Sequential, dtype: torch.dtype) -> None:
         """Convert their weights."""
-        super().__init__()
-        self.layers, self.dtype = layers.to(dtype), dtype
+        super().__init__(*layers.to(dtype))
+        self.dtype = dtype
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers."""
-        return self.layers(x.to(self.dtype)).float()
+        return super().forward(x.to(self.dtype)).float()
 
 
 def reduce_precision(network: nn.Module, precision: str, device: torch.device) -> nn.Module:
@@ -90,4 +90,4 @@ def _reduce_egorear(network: FastEgoRear, dtype: torch.dtype) -> None:
 
 
 def _all_but_the_last(layers: nn.Sequential, dtype: torch.dtype) -> nn.Sequential:
-    return nn.Sequential(ReducedLayers(layers[:-1], dtype), layers[-1])
+    return nn.Sequential(ReducedLayers(nn.Sequential(*list(layers)[:-1]), dtype), layers[-1])

@@ -18,6 +18,7 @@ from egorear_ros.runtimes.onnx_export import ExportError, set_metadata
 from egorear_ros.runtimes.onnx_file import metadata_of
 
 MIN_FRAMES = 8
+IMAGE_CHANNELS = 3
 Feed = dict[str, NDArray[np.generic]]
 
 
@@ -63,7 +64,7 @@ def quantise_onnx(
             reader,
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=_last_convolutions(onnx.load(str(source)).graph),
+            nodes_to_exclude=_exact_convolutions(onnx.load(str(source)).graph),
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
@@ -85,16 +86,21 @@ def _feeds(images: Sequence[Float32Array], T_camera_device: Float32Array | None)
         yield feed
 
 
-def _last_convolutions(graph: Any) -> list[str]:
-    """Return the names of convolutions whose output is no activation: nothing rectifies it on its way.
+def _exact_convolutions(graph: Any) -> list[str]:
+    """Return the names of convolutions that stay in single precision: the first ones and the last ones.
 
-    They make heatmaps, whose peaks are compared with a threshold.
+    The first see images, whose range is far from what most pixels need. Nothing rectifies what the last ones
+    make: heatmaps, whose peaks are compared with a threshold.
     """
+    from_image = {entry.name for entry in graph.initializer if len(entry.dims) == 4 and entry.dims[1] == IMAGE_CHANNELS}
     readers: dict[str, list[Any]] = {}
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
-    return [node.name for node in graph.node if node.op_type == "Conv" and not _is_rectified(node.output[0], readers)]
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    return [
+        node.name for node in convolutions if node.input[1] in from_image or not _is_rectified(node.output[0], readers)
+    ]
 
 
 def _is_rectified(name: str, readers: Mapping[str, Sequence[Any]]) -> bool:
