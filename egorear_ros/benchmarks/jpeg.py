@@ -110,7 +110,7 @@ def _compressed_again(frames: FrameSet) -> FrameSet:
 def _make(data: Path, calib: str) -> None:
     """Make sequences of people whom the shipped model has not seen, with the defaults of training data."""
     wanted = {"--rig": calib, "--out": str(data), "--sequences": "6", "--frames": "6", "--rate": "2", "--seed": "11"}
-    options = [text for option in {**wanted, "--procedural": "1", "--split": "0/0/100"}.items() for text in option]
+    options = [text for option in {**wanted, "--procedural": "1", "--split": "0/0/100", "--workers": "2"}.items() for text in option]
     command = [sys.executable, "-m", "egorear_ros.cli", "synth", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
