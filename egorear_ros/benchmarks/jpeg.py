@@ -1,5 +1,6 @@
 """What decoding JPEGs at reduced scale saves, and what it costs the small model."""
 
+import os
 import subprocess
 import sys
 import time
@@ -109,9 +110,10 @@ def _compressed_again(frames: FrameSet) -> FrameSet:
 
 def _make(data: Path, calib: str) -> None:
     """Make sequences of people whom the shipped model has not seen, with the defaults of training data."""
-    wanted = {"--rig": calib, "--out": str(data), "--sequences": "6", "--frames": "6", "--rate": "2", "--seed": "11"}
-    options = [text for option in {**wanted, "--procedural": "1", "--split": "0/0/100", "--workers": "2"}.items() for text in option]
-    command = [sys.executable, "-m", "egorear_ros.cli", "synth", *options]
+    options = "--sequences 6 --frames 6 --rate 2 --procedural 1 --split 0/0/100 --seed 11"
+    workers = str(min(2, len(os.sched_getaffinity(0))))
+    command = [sys.executable, "-m", "egorear_ros.cli", "synth", "--rig", calib, "--out", str(data), *options.split()]
+    command += ["--workers", workers]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"`{' '.join(command)}` ended with status {done.returncode}:\n{done.stderr[-2000:]}")
