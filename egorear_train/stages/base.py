@@ -127,6 +127,7 @@ class Stage(LightningModule):
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(not any(part in f".{name}" for part in parts))
         self.network = network
+        self.train()  # Lightning leaves the modes as they are: what a stage keeps in evaluation must be so from here on
         if compile_network:
             network.compile()
 

@@ -101,7 +101,7 @@ def test_exactly_what_is_not_frozen_gets_gradients(name: str, weights: dict[str,
 
 @pytest.mark.parametrize(("name", "drift"), [("stage 2", True), ("stage 2 fixed", False)])
 def test_batch_statistics_of_stage_2(name: str, drift: bool, weights: dict[str, str]) -> None:
-    stage = STAGES[name](weights).train()
+    stage = STAGES[name](weights)  # as it is handed to Lightning, which does not call `train`
     before = {key: value.clone() for key, value in stage.network.named_buffers() if "running" in key}
     stage.run(batch_for(stage))
     moved = [
