@@ -117,9 +117,11 @@ def _finish(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from egorear_ros.commands.synth_progress import counted
     from egorear_synth.dataset.check import check_dataset
 
-    result = check_dataset(args.folder)
+    with counted("checking", "sequences") as tell:
+        result = check_dataset(args.folder, tell)
     for problem in result.problems[:MOST_PROBLEMS]:
         print(problem)
     if len(result.problems) > MOST_PROBLEMS:
@@ -131,9 +133,12 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _heatmaps(args: argparse.Namespace) -> int:
+    from egorear_ros.commands.synth_progress import counted
     from egorear_synth.dataset.heatmap_files import write_heatmaps
 
-    print(f"{write_heatmaps(args.folder)} heatmap files written below {args.folder}")
+    with counted("writing heatmaps", "sequences") as tell:
+        written = write_heatmaps(args.folder, tell)
+    print(f"{written} heatmap files written below {args.folder}")
     return 0
 
 

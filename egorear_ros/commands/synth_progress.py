@@ -1,6 +1,7 @@
 """How far a data set is: a bar in a terminal, a line per sequence elsewhere."""
 
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from egorear_synth.dataset.plan import SequencePlan
 
 
@@ -86,6 +89,21 @@ class ProgressBar:
 
     def _say(self, text: str) -> None:
         self._console.print(text)
+
+
+@contextmanager
+def counted(what: str, unit: str) -> "Iterator[Callable[[int, int], None]]":
+    """Show a bar in a terminal, and nothing elsewhere; yields what is told how many are done of how many.
+
+    Args:
+        what: is being done.
+        unit: is counted.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} " + unit))
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=1)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class _Rate(ProgressColumn):

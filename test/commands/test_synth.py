@@ -1,8 +1,11 @@
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from egorear_ros.cli import main
+from egorear_ros.commands import synth_progress
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,8 @@ LENS = """
 format: egorear_rig/1
 name: odd
 views:
-  front: {lens: {model: plenoptic, width: 96, height: 80}, translation_m: [0, 0, 0], quat_xyzw: [0, 0, 0, 1]}
+  left: {lens: {model: plenoptic, width: 96, height: 80}, translation_m: [0, 0, 0], quat_xyzw: [0, 0, 0, 1]}
+  right: {lens: {model: plenoptic, width: 96, height: 80}, translation_m: [0.1, 0, 0], quat_xyzw: [0, 0, 0, 1]}
 """
 
 
@@ -78,7 +82,7 @@ views:
         (("--textures", "BAD"), "wall.png: this texture cannot be read"),
         (("--motion", "FILE/none"), "there is no such folder. Give a folder with .amc or .bvh files"),
         (("--motion", "FILE"), "set.txt"),
-        (("--rig", "ODD"), "odd.yaml"),
+        (("--rig", "ODD"), "odd.yaml: view left: lens: model is 'plenoptic'; expected one of"),
     ],
 )
 def test_bad_values_of_every_option_are_named_and_nothing_is_written(
@@ -111,3 +115,16 @@ def test_options_that_cannot_be_read_say_what_they_expect(
         main(["synth", "--rig", "ego4view_syn", "--out", "x", *words])
     assert end.value.code == 2
     assert "such as 80/10/10" in (error := capsys.readouterr().err) or "for example 1/4" in error
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_work_shows_how_far_it_is_in_a_terminal_and_nothing_elsewhere(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=terminal, width=100)
+    monkeypatch.setattr(synth_progress, "Console", lambda **_: console)
+    with synth_progress.counted("checking", "sequences") as tell:
+        tell(3, 7)
+    assert ("3/7 sequences" in written.getvalue()) == terminal
+    assert terminal or not written.getvalue().strip()

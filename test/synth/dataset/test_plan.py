@@ -62,7 +62,7 @@ def test_without_clips_motion_is_built_in() -> None:
         ({"samples": 9}, "--samples is 9"),
         ({"random_pose": -0.1}, "--random-pose is -0.1; expected a share from 0 to 1"),
         ({"procedural": 1.5}, "--procedural is 1.5; expected a share from 0 to 1"),
-        ({"split": (80.0, 10.0, 5.0)}, "--split is .*; expected a sum of 100"),
+        ({"split": (80.0, 10.0, 5.0)}, "--split is 80/10/5; expected three percentages of 0 or more with a sum of 100"),
         ({"split": (110.0, -10.0, 0.0)}, "--split is"),
         ({"rate_hz": float("nan")}, "--rate is nan"),
     ],
