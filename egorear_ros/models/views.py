@@ -28,7 +28,8 @@ def mask_views(values: Tensor, view_mask: Tensor | None) -> Tensor:
     """Return (B, V, ...) values with those of masked views zero."""
     if view_mask is None:
         return values
-    return values.masked_fill(~view_mask[(..., *[None] * (values.ndim - 2))], 0.0)
+    over_the_rest = (..., *[None] * (values.ndim - 2))
+    return values.masked_fill(~view_mask[over_the_rest], 0.0)
 
 
 def repeat_as(values: Tensor, like: Tensor) -> Tensor:
