@@ -54,8 +54,8 @@ def _tiles(results: Results) -> str:
     tiles = [_tile(_value(whole.means, whole.intervals, key), heading) for key, heading in MEASURES.items()]
     counts = [
         (f"{whole.poses:,}".replace(",", "\u202f"), "poses compared"),
-        (str(len(results.clips)), "recordings"),
-        (str(whole.groups), "movements"),
+        (str(len(results.clips)), _counted(len(results.clips), "recording")),
+        (str(whole.groups), _counted(whole.groups, "movement")),
     ]
     tiles += [_tile(text(count), name) for count, name in counts]
     return tag("div", *tiles, class_="tiles")
@@ -66,6 +66,10 @@ def _ordered(title: str, rows: Mapping[str, Any]) -> dict[str, Any]:
     if title == BY_VIEWS:
         return dict(sorted(rows.items(), key=lambda row: -row[0].count(" + ")))
     return dict(zip(relative_names(list(rows)), rows.values(), strict=True))
+
+
+def _counted(count: int, what: str) -> str:
+    return what if count == 1 else f"{what}s"
 
 
 def _tile(value: str, name: str) -> str:
