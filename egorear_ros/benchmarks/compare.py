@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,32 +32,54 @@ class Change:
     ratio: float | None
 
 
-def compare_reports(reports: Sequence[Report], path: Path) -> tuple[str, list[Change]]:
-    """Return the machine of an earlier result, and all quantities that both have.
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier result.
 
-    Args:
-        reports: of now.
-        path: `bench.json` of an earlier run.
+    Attributes:
+        path: its file.
+        machines: where it was measured.
+        values: by benchmark and quantity, as they were written.
+    """
+
+    path: Path
+    machines: str
+    values: Mapping[tuple[str, str], str]
+
+
+def read_earlier(path: Path) -> Earlier:
+    """Read the `bench.json` of an earlier run.
 
     Raises:
-        CompareError: the file is missing or no such result, or has nothing in common with `reports`.
+        CompareError: the file is missing or no such result.
     """
     try:
         content = json.loads(path.read_text())
-        rows = {(entry["name"], row["quantity"]): row["value"] for entry in content for row in entry["rows"]}
+        values = {(entry["name"], row["quantity"]): row["value"] for entry in content for row in entry["rows"]}
         machines = ", ".join(dict.fromkeys(entry["machine"] for entry in content))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CompareError(f"{path}: not a result of `egorear bench` ({error!r}). Name its bench.json.") from error
+    return Earlier(path, machines, values)
+
+
+def compare_reports(reports: Sequence[Report], earlier: Earlier) -> list[Change]:
+    """Return all quantities that both have.
+
+    Raises:
+        CompareError: they have nothing in common.
+    """
     changes = [
-        Change(f"{report.name}: {row.quantity}", earlier, row.value, _ratio(earlier, row.value))
+        Change(f"{report.name}: {row.quantity}", before, row.value, _ratio(before, row.value))
         for report in reports
         for row in report.rows
-        if (earlier := rows.get((report.name, row.quantity))) is not None
+        if (before := earlier.values.get((report.name, row.quantity))) is not None
     ]
     if not changes:
-        known = ", ".join(sorted({name for name, _ in rows})) or "nothing"
-        raise CompareError(f"{path}: holds {known}, and no quantity that was measured now. Run the same benchmarks.")
-    return machines, changes
+        known = ", ".join(sorted({name for name, _ in earlier.values})) or "nothing"
+        raise CompareError(
+            f"{earlier.path}: holds {known}, and no quantity that was measured now. Run the same benchmarks."
+        )
+    return changes
 
 
 def _ratio(earlier: str, now: str) -> float | None:

@@ -108,15 +108,16 @@ def _draw(curves: Sequence[Curve], path: Path) -> None:
     figure = Figure(figsize=(9.0, 3.8), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, kind, label in ((panels[0], "views", "views"), (panels[1], "at a time", "frame sets at a time")):
-        for number, curve in enumerate(curve for curve in curves if curve.title.endswith(kind)):
-            name = curve.title.partition(":")[0]
-            panel.plot(curve.counts, curve.ms, marker="o", color=f"C{number}", label=name)
-            linear = [curve.ms[0] * count / curve.counts[0] for count in curve.counts]
-            panel.plot(curve.counts, linear, linestyle=":", color=f"C{number}", label=f"{name}, if it were linear")
-        panel.set(xlabel=label, ylabel="ms", yscale="log", xticks=VIEWS if kind == "views" else BATCHES)
-        panel.minorticks_off()
+        some = [curve for curve in curves if curve.title.endswith(kind)]
+        ticks = max((curve.counts for curve in some), key=len)
+        panel.plot(ticks, [count / ticks[0] for count in ticks], linestyle=":", color="grey", label="linear")
+        for curve in some:
+            name = f"{curve.title.partition(':')[0]} ({curve.counts[0]}: {curve.ms[0]:.0f} ms)"
+            panel.plot(curve.counts, [value / curve.ms[0] for value in curve.ms], marker="o", label=name)
+        panel.set(xlabel=label, ylabel=f"time, against {ticks[0]}", xticks=ticks)
+        panel.set_ylim(bottom=0.0)
         panel.grid(alpha=0.3)
-    panels[0].legend(fontsize="small")
+        panel.legend(fontsize="small", loc="upper left")
     figure.suptitle("Time of one run: runtime pytorch, fp32")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

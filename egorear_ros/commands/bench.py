@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from egorear_ros.benchmarks.compare import Earlier, compare_reports, read_earlier
 from egorear_ros.benchmarks.report import Report, Row, insert_into_page, save_json
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console()
     args.out.mkdir(parents=True, exist_ok=True)
+    # Before anything is measured: it may be no such file, or the one that is about to be written.
+    earlier = read_earlier(args.compare) if args.compare else None
     reports = []
     for name in args.what or [name for name in BENCHMARKS if name != "accuracy" or args.dataset]:
         title, measure = BENCHMARKS[name]
@@ -73,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
         reports.append(report)
         if args.page:
             insert_into_page(report, args.page)
-    if args.compare:
-        _print_changes(console, reports, args.compare)
+    if earlier is not None:
+        _print_changes(console, reports, earlier)
     save_json(reports, args.out / "bench.json")
     console.print(f"Written: {args.out / 'bench.json'}" + (f", {args.page}" if args.page else ""))
     missed = [row.quantity for report in reports for row in report.rows if row.met is False]
@@ -122,13 +125,11 @@ def _print(console: "Console", report: Report) -> None:
     console.print(table)
 
 
-def _print_changes(console: "Console", reports: Sequence[Report], path: Path) -> None:
+def _print_changes(console: "Console", reports: Sequence[Report], earlier: Earlier) -> None:
     from rich.table import Table
 
-    from egorear_ros.benchmarks.compare import compare_reports
-
-    machine, changes = compare_reports(reports, path)
-    table = Table(title=f"against {path}", caption=f"earlier: {machine}")
+    changes = compare_reports(reports, earlier)
+    table = Table(title=f"against {earlier.path}", caption=f"earlier: {earlier.machines}")
     for heading in ("quantity", "earlier", "now", "ratio"):
         table.add_column(heading)
     for change in changes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from egorear_ros.benchmarks.compare import CompareError, compare_reports
+from egorear_ros.benchmarks.compare import CompareError, compare_reports, read_earlier
 from egorear_ros.benchmarks.report import Report, Row
 
 EARLIER = Report("model", "t", "c", "old machine", [Row("a", "1,200 ms"), Row("b", "3.5 M"), Row("c", "yes")])
@@ -16,8 +16,9 @@ NOW = Report("model", "t", "c", "here", [Row("a", "300 ms"), Row("b", "7 M"), Ro
 def test_quantities_that_both_have(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_text(json.dumps([asdict(EARLIER)]))
-    machine, changes = compare_reports([NOW], path)
-    assert machine == "old machine"
+    earlier = read_earlier(path)
+    assert earlier.machines == "old machine"
+    changes = compare_reports([NOW], earlier)
     assert [(change.quantity, change.ratio) for change in changes] == [
         ("model: a", 0.25),
         ("model: b", 2.0),
@@ -30,13 +31,13 @@ def test_files_that_are_no_result(content: str, tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_text(content)
     with pytest.raises(CompareError, match="bench.json: not a result of `egorear bench`"):
-        compare_reports([NOW], path)
+        read_earlier(path)
     with pytest.raises(CompareError, match="missing.json"):
-        compare_reports([NOW], tmp_path / "missing.json")
+        read_earlier(tmp_path / "missing.json")
 
 
 def test_nothing_in_common(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_text(json.dumps([asdict(Report("lag", "t", "c", "m", [Row("a", "1")]))]))
     with pytest.raises(CompareError, match="holds lag, and no quantity that was measured now"):
-        compare_reports([NOW], path)
+        compare_reports([NOW], read_earlier(path))
