@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_CHECKPOINT = "egorear-small"
 WIDTH_PX = 436
 RATE_HZ = 10.0
-LIVE_MEMORY = "256MiB"
+MEMORY, LIVE_MEMORY = "1GiB", "256MiB"
 POLL_S = 0.2
 
 
@@ -47,7 +47,7 @@ def _add_live(kinds: Any) -> None:
     parser.add_argument(
         "--checkpoint", default="", metavar="WEIGHTS", help="show the heatmaps of these weights, computed here"
     )
-    _add_look(parser)
+    _add_look(parser, LIVE_MEMORY)
 
 
 def _add_bag(kinds: Any) -> None:
@@ -79,16 +79,16 @@ def _add_checkpoint(parser: Any, default: str) -> None:
     parser.add_argument("--device", default="auto", help="of the model: auto, cpu or cuda")
 
 
-def _add_look(parser: Any) -> None:
+def _add_look(parser: Any, memory: str = MEMORY) -> None:
     parser.add_argument("--rate", type=float, default=RATE_HZ, metavar="HZ", help="moments per second; 0: all")
     parser.add_argument("--width", type=int, default=WIDTH_PX, metavar="PX", help="of the images")
     parser.add_argument("--save", type=Path, metavar="FILE.rrd", help="write a file instead of opening a window")
-    _add_window(parser)
+    _add_window(parser, memory)
 
 
-def _add_window(parser: Any) -> None:
+def _add_window(parser: Any, memory: str = MEMORY) -> None:
     parser.add_argument("--port", type=int, default=9090, help="of the page on 127.0.0.1; 0: any (default: 9090)")
-    parser.add_argument("--memory", default="1GiB", help="kept for browsers that open later (default: 1GiB)")
+    parser.add_argument("--memory", default=memory, help=f"kept for windows that open later (default: {memory})")
     parser.add_argument("--open", action="store_true", help="open the default browser")
     parser.add_argument(
         "--duration", type=float, default=0.0, metavar="S", help="end by itself after this many seconds"
@@ -209,7 +209,7 @@ def _live(args: argparse.Namespace, stop: Event) -> int:
 
     if args.save is not None:
         return run_live(args, None, stop, _say)
-    with ViewServer(args.port, LIVE_MEMORY if args.memory == "1GiB" else args.memory, newest_first=True) as server:
+    with ViewServer(args.port, args.memory, newest_first=True) as server:
         _announce(server, args.open)
         return run_live(args, server, stop, _say)
 

@@ -24,7 +24,6 @@ from egorear_ros.viewer.library import ViewError, find_server
 from egorear_ros.viewer.page import PageHandler, Watchers
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 9090
 START_S = 120.0
 """Patience with a machine that is busy: the program is 300 MB and is read once."""
 
@@ -44,7 +43,7 @@ class ViewServer:
 
     def __init__(
         self,
-        port: int = DEFAULT_PORT,
+        port: int,
         memory: str = "1GiB",
         files: tuple[Path, ...] = (),
         *,
