@@ -1,6 +1,7 @@
 """`egorear eval` as a user runs it: a small data set, weights, tables, a page, a comparison."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def test_two_runs_are_compared(dataset: Path, weights: Path, tmp_path: Path, cap
     printed = capsys.readouterr().out
     assert "6 frames that both have" in printed
     assert "| MPJPE mm |" in printed
+    third = tmp_path / "third"
+    shutil.copytree(tmp_path / "front", third)
+    runs = [tmp_path / "four" / "scores.json", tmp_path / "front", third / "scores.json"]
+    assert main(["eval", "compare", *map(str, runs), "--joints"]) == 0
+    printed = capsys.readouterr().out
+    assert "| | A: four | B: front | C: third | B − A | C − A |" in printed
+    toe = next(line for line in printed.splitlines() if line.startswith("| left toe mm |")).split("|")
+    assert toe[5] == toe[6] and toe[3] == toe[4], "the second and the third are the same"
 
 
 def test_report_with_pictures_and_from_results_alone(

@@ -14,7 +14,7 @@ from egorear_eval.report.over_time import make_track, over_time
 from egorear_eval.report.plots import latency, pck_curve, used_views, views_of_joints
 from egorear_eval.report.results import load_results
 from egorear_eval.report.scene import turned
-from egorear_eval.report.summary import warnings
+from egorear_eval.report.summary import summary, warnings
 from egorear_ros import metrics
 from egorear_ros.geometry.fisheye import project
 
@@ -35,6 +35,15 @@ def test_worst_and_median_frames_are_those(tmp_path: Path) -> None:
     taken = {(one.clip, one.index) for one in (worst, second, third)}
     nearest = min(abs(error - middle) for place, error in errors.items() if place not in taken)
     assert abs(errors[median.clip, median.index] - middle) == pytest.approx(nearest)
+
+
+def test_the_headline_is_of_all_frames_and_tables_come_in_order(tmp_path: Path) -> None:
+    """The file's tables are sorted by name, so its first row is that of some recording."""
+    clips = [walk("data/a", 5, error_m=0.02), walk("data/b", 20, seed=1, error_m=0.2)]
+    page = summary(load_results(write_run(tmp_path, clips)))
+    errors = [1000 * np.linalg.norm(clip.predicted - clip.truth, axis=-1).mean(axis=-1) for clip in clips]
+    assert f"<b>{np.concatenate(errors).mean():.1f}<small>" in page
+    assert page.index("By views") < page.index("By recording") and '<th scope="row">b</th>' in page
 
 
 def test_one_clip_of_one_frame_has_one_worst_frame(tmp_path: Path) -> None:
