@@ -89,8 +89,9 @@ class Page:
         self._call("Page.navigate", url=url)
 
     def run(self, script: str) -> Any:
-        """Return the value of a JavaScript expression."""
-        return self._call("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+        """Return the value of a JavaScript expression; None while the page changes."""
+        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        return answer.get("result", {}).get("value")
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until a condition holds, while the page lives."""
@@ -116,8 +117,9 @@ class Page:
         while time.monotonic() < end_s:
             for answer in self._receive(0.2):
                 if answer.get("id") == number:
-                    assert "error" not in answer, f"{method}: {answer['error']}"
-                    result: dict[str, Any] = answer["result"]
+                    fault = answer.get("error", {}).get("message", "")
+                    assert not fault or "navigated" in fault, f"{method}: {fault}"
+                    result: dict[str, Any] = answer.get("result", {})
                     return result
         raise AssertionError(f"Chromium did not answer {method} within {ANSWER_S:g} s")
 

@@ -1,6 +1,7 @@
 """`egorear view`: recordings, data sets and live rigs in a browser."""
 
 import argparse
+import os
 import signal
 import sys
 import webbrowser
@@ -205,8 +206,10 @@ def _live(args: argparse.Namespace, stop: Event) -> int:
 
         hint = "Source your ROS distribution, or run `make setup` in a checkout. `egorear view bag` needs no ROS."
         raise ViewError(f"ROS 2 is missing ({error}). {hint}") from None
+    from egorear_ros.bridge.params_file import use_shared_memory_profile
     from egorear_ros.viewer.server import ViewServer
 
+    use_shared_memory_profile(os.environ)  # as the graph's; before the first node exists
     if args.save is not None:
         return run_live(args, None, stop, _say)
     with ViewServer(args.port, args.memory, newest_first=True) as server:

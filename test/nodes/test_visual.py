@@ -297,7 +297,7 @@ def test_wrists_and_ankles_leave_a_trail(graph: Graph) -> None:
     for number in range(2):
         pose = rig_data.body_pose(stamp_ns + number * S // 10)
         visual.send_pose(replace(pose, joints_device=pose.joints_device + 0.1 * number))
-        graph.until(lambda number=number: len(visual.arrays) == number + 1, "markers")  # type: ignore[misc]
+        graph.until(lambda number=number: len(visual.arrays) == number + 1, "markers")
     assert "trail" not in {one.ns for one in visual.arrays[0].markers}
     (trail,) = [one for one in visual.arrays[1].markers if one.ns == "trail"]
     assert len(trail.points) == 8
@@ -309,7 +309,7 @@ def test_a_trail_can_be_switched_off(graph: Graph) -> None:
     stamp_ns = visual.now_ns()
     for number in range(2):
         visual.send_pose(rig_data.body_pose(stamp_ns + number * S // 10))
-        graph.until(lambda number=number: len(visual.arrays) == number + 1, "markers")  # type: ignore[misc]
+        graph.until(lambda number=number: len(visual.arrays) == number + 1, "markers")
     assert {one.ns for array in visual.arrays for one in array.markers} == {"estimate"}
 
 
