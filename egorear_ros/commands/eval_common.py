@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from egorear_ros.config import EstimatorConfig, RuntimeConfig
+from egorear_ros.config import EstimatorConfig, RuntimeConfig, walk
 
 if TYPE_CHECKING:
     from egorear_ros.estimators.base import Estimator
@@ -21,10 +21,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
     parser.add_argument("--allow-untrained", action="store_true", help="run random weights")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument(
-        "--runtime", default="pytorch", help="execution engine, see docs/runtimes.md (default: pytorch)"
-    )
-    parser.add_argument("--precision", default="fp32", help="fp32, bf16, fp16 or int8 (default: fp32)")
+    choices = {name: rule.choices for name, _, rule in walk(RuntimeConfig())}
+    parser.add_argument("--runtime", default="pytorch", choices=choices["name"], help="engine, see docs/runtimes.md")
+    parser.add_argument("--precision", default="fp32", choices=choices["precision"], help="of the engine")
     parser.add_argument("--onnx", default="", help="file of `egorear export` for onnxruntime, openvino or tensorrt")
 
 

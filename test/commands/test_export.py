@@ -67,3 +67,17 @@ def test_eight_bits_for_two_views(checkpoint: Path, tmp_path: Path, capsys: pyte
     assert json.loads(metadata["views"]) == ["front_left", "front_right"]
     assert (metadata["precision"], metadata["calibration_frame_sets"]) == ("int8", "10")
     assert not list(tmp_path.glob(".*partial*"))
+
+
+def test_an_evaluation_runs_in_the_engine_that_is_named(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    data = tiny_dataset.write_dataset(tmp_path / "data", frames=1)
+    words = ["eval", "dataset", str(data), "--split", "train", "--checkpoint", str(checkpoint)]
+    words += ["--out", str(tmp_path / "out"), "--runtime", "onnxruntime"]
+    assert main(words) == 0
+    assert list((tmp_path / "cache").rglob("*.onnx")), "no engine that runs files was used"
+    assert main([*words, "--precision", "int8"]) == 1
+    assert "int8 needs a file that was measured on a calibration set" in capsys.readouterr().err
