@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from egorear_ros.commands.eval_common import ViewSet, add_model_arguments, add_page_arguments, into_page
+from egorear_ros.commands.eval_common import ViewSet, add_page_arguments, into_page
 from egorear_ros.commands.eval_passes import evaluate_pass, is_recording, stamps_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ def add_parser(kinds: Any) -> None:
     parser.add_argument("--every", type=int, default=1, help="use every n-th frame of sequences")
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="of sequences that do not say theirs")
     parser.add_argument("--truth", type=Path, metavar="SEQ", help="ground truth of a recording that has none")
-    add_model_arguments(parser)
+    # No engines to choose among: parts can be switched off in the plain one alone.
+    parser.add_argument("--method", default="egorear", choices=("egorear", "egoposeformer", "egotap"))
+    parser.add_argument("--checkpoint", default="", help="weights of the full method, .safetensors or .ckpt")
+    parser.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--out", type=Path, help="folder for the tables (ablation.md, ablation.json)")
     add_page_arguments(parser)
 
