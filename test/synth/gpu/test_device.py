@@ -48,7 +48,7 @@ def test_without_a_gpu_the_way_out_is_named(
     import warp
 
     monkeypatch.setattr(warp, "is_cuda_available", lambda: False)
-    assert main(["bench", "synth", "--renderer", "warp", "--device", "cuda", "--out", "/nowhere/bench"]) == 1
+    assert main(["bench", "synth", "--renderer", "warp", "--device", "cuda", "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert "--device cuda: Warp finds no NVIDIA GPU" in error
     assert "--renderer embree" in error
