@@ -57,6 +57,10 @@ class Moments(Protocol):
         ...
 
 
+TOLERANCE_NS = 1_000_000
+"""10 Hz of a 30 Hz stream is every third image, whatever its stamps are rounded to."""
+
+
 class Thinner:
     """Lets through at most so many moments per second of stamps; a clock that jumps back starts anew.
 
@@ -74,8 +78,7 @@ class Thinner:
         if begins:
             self._next_ns = stamp_ns
         assert self._next_ns is not None
-        # A thousandth of a period: 10 Hz of a 30 Hz stream is every third, whatever its stamps are rounded to.
-        if stamp_ns < self._next_ns - self._period_ns // 1000 - 1_000_000:
+        if stamp_ns < self._next_ns - TOLERANCE_NS:
             return False
         self._next_ns = max(self._next_ns + self._period_ns, stamp_ns)
         return True
