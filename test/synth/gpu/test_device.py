@@ -43,7 +43,7 @@ def test_without_warp_the_package_to_install_is_named(
 
 @pytest.mark.warp
 def test_without_a_gpu_the_way_out_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import warp
 
