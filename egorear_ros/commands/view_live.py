@@ -42,7 +42,7 @@ def run_live(args: argparse.Namespace, server: "ViewServer | None", stop: Event,
             return 0
         rig = view.find_rig(args.calib)
         title = view.namespace or "live"
-        recording = open_recording(title, data_url=server.data_url if server else "", file=args.save)
+        recording = open_recording(title, data_url=server.data_url if server else "", file=args.save, live=True)
         recording.send_blueprint(make_layout(rig, live=True, truth=view.has_truth()))
         scene = Scene(recording, rig, args.width, clock=True)
         drawing = _Drawing(scene, HeatmapEstimator(args.checkpoint, rig) if args.checkpoint else None)

@@ -13,22 +13,25 @@ from egorear_ros.viewer.library import ViewError, load_rerun
 from egorear_ros.viewer.scene import Scene
 
 APPLICATION = "egorear"
-FLUSH_S = 30.0
+PACK_S, LIVE_PACK_S = 0.5, 0.1
+"""Moments of this long travel as one packet: a browser takes few large ones faster than many small ones."""
 
 
-def open_recording(title: str, *, data_url: str = "", file: Path | None = None) -> Any:
+def open_recording(title: str, *, data_url: str = "", file: Path | None = None, live: bool = False) -> Any:
     """Return a Rerun recording that goes to a server, or into a file.
 
     Args:
         title: shown above the window.
         data_url: of a `ViewServer`.
         file: to write instead.
+        live: whether what is shown shall appear at once.
 
     Raises:
         ViewError: Rerun is missing, or the file cannot be written.
     """
     rr = load_rerun()
-    recording = rr.RecordingStream(APPLICATION)
+    packing = rr.ChunkBatcherConfig(flush_tick=LIVE_PACK_S if live else PACK_S)
+    recording = rr.RecordingStream(APPLICATION, batcher_config=packing)
     recording.send_recording_name(title)
     if file is None:
         recording.connect_grpc(data_url)
