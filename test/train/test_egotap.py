@@ -17,6 +17,8 @@ from torch.optim import AdamW
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.models.build import load_network
 from egorear_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from egorear_ros.models.egotap.lifter import EgoTapLifter
+from egorear_ros.models.egotap.network import EgoTap
 from egorear_train.batch import normalise_images
 from egorear_train.cli import train
 from egorear_train.export import export
@@ -94,24 +96,23 @@ def test_cosine_without_an_end_stays_full() -> None:
     assert [cosine_rate(step, 2, math.inf, 1.0) for step in (0, 1, 2, 10**6)] == [0.5, 1.0, 1.0, 1.0]
 
 
-def fit(stage: Stage, epochs: int, batch_size: int, clip: float = 5.0) -> Trainer:
+def fit(stage: Stage, epochs: int, batch_size: int, frames: int = 8) -> Trainer:
+    """Train on the dotted frames, without validation."""
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=epochs,
-        gradient_clip_val=clip,
+        gradient_clip_val=5.0,
         limit_val_batches=0,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(stage, datamodule=DottedData(batch_size=batch_size))
+    trainer.fit(stage, datamodule=DottedData(batch_size=batch_size, frames=frames))
     return trainer
 
 
-@pytest.mark.parametrize(
-    "stage_class", ["EgoTapStage", "RefinedEgoTapStage", "RefinedEgoPoseFormerStage"], ids=lambda name: name[:-5]
-)
+@pytest.mark.parametrize("stage_class", ["EgoTapStage", "RefinedEgoTapStage"])
 def test_a_recipe_runs(stage_class: str, stage_2: str, tmp_path: Path) -> None:
     """Two steps, a validation, pictures, and weights that can be exported and loaded."""
     size = {name: value for name, value in SIZE.to_dict().items() if name != "view_count"}
@@ -126,46 +127,53 @@ def test_a_recipe_runs(stage_class: str, stage_2: str, tmp_path: Path) -> None:
     assert shipped.header.views == FRONT
     assert shipped.header.metrics["mpjpe_mm"] > 0.0
     network = load_network(shipped, load_rig("ego4view_syn").select(FRONT)).eval()
-    assert type(network).__name__ in ("EgoTap", "RefinedEgoPoseFormer")
+    assert isinstance(network, EgoTap)
+    assert network.refined == (stage_class == "RefinedEgoTapStage")
 
 
 @pytest.mark.slow
-def test_egotap_fits_eight_frame_sets(tmp_path: Path) -> None:
+def test_egotap_fits_four_frame_sets_to_a_centimetre(tmp_path: Path) -> None:
     """Heatmaps and refinement first, then the lifter on what they say."""
     torch.manual_seed(0)
+    size = replace(SIZE, attention_heads=2, attention_points=2)
     rig = load_rig("ego4view_syn").select(FRONT)
-    frames = batch_of(dotted_frames(rig))
+    frames = batch_of(dotted_frames(rig, count=4))
     mean_cm = frames["joints_cm"].mean(dim=0)
     spread_mm = 10.0 * float((frames["joints_cm"] - mean_cm).norm(dim=-1).mean())
-    assert spread_mm > 80.0, "what the mean pose, the best without looking, would be off by"
+    assert spread_mm > 70.0, "what the mean pose, the best without looking, would be off by"
     schedule = OptimizerConfig(learning_rate=3e-3, weight_decay=0.0, drop_epochs=(), warm_up_steps=0)
 
-    first = HeatmapStage(views=FRONT, size=SIZE, imagenet="", optimizer=schedule)
-    fit(first, 40, 16)
-    second = RefinementStage(
+    stage_1 = HeatmapStage(views=FRONT, size=size, imagenet="", optimizer=schedule)
+    fit(stage_1, 80, 8, frames=4)
+    stage_2 = RefinementStage(
         views=FRONT,
-        size=SIZE,
-        front=saved(first, tmp_path / "1.safetensors"),
+        size=size,
+        front=saved(stage_1, tmp_path / "1.safetensors"),
         train_base_path=True,
         keep_encoder_statistics=True,
         optimizer=schedule,
     )
-    fit(second, 30, 8)
-    third = RefinedEgoTapStage(
+    fit(stage_2, 60, 4, frames=4)
+    stage_3 = RefinedEgoTapStage(
         views=FRONT,
-        size=SIZE,
-        refinement=saved(second, tmp_path / "2.safetensors"),
+        size=size,
+        refinement=saved(stage_2, tmp_path / "2.safetensors"),
         warm_up_epochs=5,
-        optimizer=replace(schedule, epsilon=1e-8),
+        optimizer=replace(schedule, learning_rate=5e-3),
     )
+    lifter = stage_3.network.get_submodule("pose3d_estimator")
+    assert isinstance(lifter, EgoTapLifter)
     with torch.no_grad():  # the way there from zero, a metre, would take most of the steps
-        lifter = third.network.get_submodule("pose3d_estimator")
-        for index, layer in enumerate(lifter.get_submodule("joint_outputs").children()):
-            layer.bias.copy_(mean_cm[1 + index])  # type: ignore[operator, union-attr]
-        lifter.get_submodule("body_output").bias[3:].copy_(mean_cm[0])  # type: ignore[index]
-    fit(third, 200, 8)
-    network = load_network(load_checkpoint(saved(third, tmp_path / "3.safetensors")), rig).eval()
+        for index, layer in enumerate(lifter.joint_outputs):
+            layer.bias.copy_(mean_cm[1 + index])
+        lifter.body_output.bias[3:].copy_(mean_cm[0])
+    fit(stage_3, 100, 4, frames=4)
+    with torch.no_grad():  # batch statistics are a mean over more steps than these weights are old
+        for _ in range(40):
+            stage_3.run(frames)
+
+    network = load_network(load_checkpoint(saved(stage_3, tmp_path / "3.safetensors")), rig).eval()
     with torch.inference_mode():
         joints_cm = network(normalise_images(frames["images"])).lift.joints_cm
     error_mm = 10.0 * float((joints_cm - frames["joints_cm"]).norm(dim=-1).mean())
-    assert error_mm < 20.0
+    assert error_mm < 10.0
