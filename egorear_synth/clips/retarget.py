@@ -28,8 +28,8 @@ MOSTLY_AIRBORNE = 0.35
 class ClipMotion:
     """A clip as the motion of a body; after its end it is played backwards, so that it goes on without a jump.
 
-    Every bone keeps its recorded rotation from standing straight; forearms share the turn of the palm. Lengths are the body's own; the
-    path is scaled by the length of the legs, and the height is corrected so that feet that touch
+    Every bone keeps its recorded rotation from standing straight; forearms share the turn of the palm. Lengths are
+    the body's own; the path is scaled by the length of the legs, and the height is corrected so that feet that touch
     the floor in the recording touch it here.
 
     Args:
