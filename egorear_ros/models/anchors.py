@@ -67,7 +67,7 @@ class AnchorProjection(nn.Module):
             T = T_camera_device[:, view]
             camera_cm = start_cm @ T[:, :3, :3].mT + CM_PER_M * T[:, None, :3, 3]
             pixels, _ = project(camera_cm, lens)
-            place = pixels / pixels.new_tensor((lens.width, lens.height))
+            place = torch.stack((pixels[..., 0] / lens.width, pixels[..., 1] / lens.height), dim=-1)
             # The lens's own field of view does not count here: the published models were trained so.
             valid.append(((place > 0.0) & (place < 1.0)).all(dim=-1))
             uv.append(place.clamp(0.0, 1.0))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +12,13 @@ from torch import nn
 
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.cuda_graph import CudaGraphs
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.onnx_cache import cache_folder
 from egorear_ros.runtimes.pytorch import OptimizedPyTorchRuntime, choose_device
 
-CPU_OPTIONS = {"freezing": True}
+CPU_OPTIONS: dict[str, Any] = {"freezing": True}
 """Weights become constants, laid out once as the kernels want them."""
-
-GPU_OPTIONS = {"triton.cudagraphs": True}
 
 
 def check_compiler(device: torch.device) -> None:
@@ -54,15 +54,14 @@ class CompiledPyTorchRuntime(OptimizedPyTorchRuntime):
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder().parent / "inductor"))
         super().__init__(network, config)
         self._views = len(identity.views)
-        self._on_gpu, self._lock = device.type == "cuda", threading.Lock()
-        # Without the options' types: torch annotates fewer values than it takes.
-        options: dict = GPU_OPTIONS if self._on_gpu else CPU_OPTIONS
-        self._call = torch.compile(self._network, fullgraph=True, dynamic=False, options=options)
+        self._lock = threading.Lock()
+        options = None if device.type == "cuda" else CPU_OPTIONS
+        compiled = torch.compile(self._network, fullgraph=True, dynamic=False, options=options)
+        self._call = CudaGraphs(compiled, device) if device.type == "cuda" else compiled
         self.description = f"pytorch {torch.__version__}, compiled, {config.precision}, on {device}"
         blank = np.zeros((1, self._views, 3, identity.image_size, identity.image_size), dtype=np.float32)
         try:
-            for _ in range(3 if self._on_gpu else 1):  # a CUDA graph is recorded at the second call
-                self.run(blank)
+            self.run(blank)
         except RuntimeError as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise RuntimeSetupError(
@@ -81,6 +80,4 @@ class CompiledPyTorchRuntime(OptimizedPyTorchRuntime):
         if view_mask is None:  # else there would be a second program for it
             view_mask = np.ones((len(images), self._views), dtype=bool)
         with self._lock:  # a CUDA graph has one set of buffers
-            if self._on_gpu:
-                torch.compiler.cudagraph_mark_step_begin()
             return super().run(images, T_camera_device, view_mask, refined_peaks=refined_peaks)

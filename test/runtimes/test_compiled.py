@@ -1,5 +1,7 @@
 """The compiled runtime: the same joints; what it needs is named."""
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +32,46 @@ def test_what_does_not_compile_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         make_runtime(network, RuntimeConfig(name="pytorch_compiled", device="cpu"), tiny.tiny_identity(network))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
-@pytest.mark.parametrize("name", tiny.BUILDERS)
+def test_one_graph_for_each_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    from egorear_ros.runtimes import cuda_graph
+
+    recorded = []
+
+    class Recording:
+        def __init__(self, call: object, arguments: tuple[torch.Tensor | None, ...], wish: dict[str, bool]) -> None:
+            recorded.append((len(arguments[0]), wish))
+
+        def __call__(self, arguments: tuple[torch.Tensor | None, ...]) -> float:
+            return float(arguments[0].sum())
+
+    monkeypatch.setattr(cuda_graph, "_Recording", Recording)
+    monkeypatch.setattr(torch.cuda, "device", lambda _: nullcontext())
+    run = cuda_graph.CudaGraphs(print, torch.device("cuda"))
+    assert run(torch.ones(2, 3), None) == 6.0
+    assert run(torch.zeros(2, 3), None) == 0.0
+    assert recorded == [(2, {})]
+    run(torch.ones(2, 3), torch.ones(1))
+    run(torch.ones(2, 3), None, refined_heatmaps=True)
+    assert len(recorded) == 3
+    for batch in range(3, 3 + cuda_graph.MOST_GRAPHS):
+        run(torch.ones(batch, 3), None)
+    assert len(recorded) == 3 + cuda_graph.MOST_GRAPHS
+    run(torch.ones(2, 3), None)  # its graph had to make room
+    assert len(recorded) == 4 + cuda_graph.MOST_GRAPHS
+
+
+COMPILE = pytest.mark.skipif(
+    not os.environ.get("EGOREAR_TEST_COMPILER"), reason="compiling takes minutes: set EGOREAR_TEST_COMPILER=1"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        pytest.param("small", "cpu", marks=COMPILE),
+        *(pytest.param(name, "cuda", marks=pytest.mark.cuda) for name in tiny.BUILDERS),
+    ],
+)
 def test_joints_are_those_of_the_trained_module(
     name: str, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,10 @@ def test_a_named_file_is_run_and_one_of_another_model_refused(small: tuple[Any, 
     [
         ({"name": "pytorch"}, "pytorch runs no files. Set runtime.name to onnxruntime, openvino or tensorrt"),
         ({"precision": "int8"}, "its weights are fp32; expected int8"),
-        ({"model": "", "precision": "int8"}, "int8 needs a file that was measured on a calibration set.*egorear export"),
+        (
+            {"model": "", "precision": "int8"},
+            "int8 needs a file that was measured on a calibration set.*egorear export",
+        ),
         ({"model": "nowhere.onnx"}, "nowhere.onnx: no such file. Write it with `egorear export`"),
     ],
 )
