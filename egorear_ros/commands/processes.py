@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 
 POLL_S = 0.1
-PATIENCE_S = 8.0
+PATIENCE_S = 15.0
 """How long children may take to end after Ctrl-C."""
 
 PR_SET_PDEATHSIG = 1
