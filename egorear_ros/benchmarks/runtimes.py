@@ -1,12 +1,14 @@
 """Every installed engine in every precision, each against the plain eager module in the same process."""
 
 import argparse
+import ctypes
+import gc
 import json
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +67,7 @@ class Measured:
         ms: median time of one frame set.
         plain_ms: of the plain eager module, in turns with it.
         worst_mm: largest distance of a joint from the plain module's.
-        peak_mib: most memory of the process before the plain module was made.
+        peak_mib: most memory of the process while the engine ran alone.
         per_second: frame sets a second in batches; 0 where it was not measured.
     """
 
@@ -116,7 +118,7 @@ def _text(found: Measured) -> str:
     batched = f", {found.per_second:,.0f} framesets/s in batches of {BATCH}" if found.per_second else ""
     return (
         f"{found.ms:.1f} ms, {found.ratio:.3f} of plain eager's {found.plain_ms:.0f} ms{batched}, "
-        f"joints {found.worst_mm:.2g} mm off at most, {found.peak_mib:.0f} MiB"
+        f"joints {found.worst_mm:.2g} mm off at most, {found.peak_mib:.0f} MiB while it runs"
     )
 
 
@@ -168,9 +170,9 @@ def _measure(args: argparse.Namespace) -> Measured:
     )
     engine = make_runtime(subject.network, config, subject.identity)
     images = subject.images(1)
-    for _ in range(3):
-        engine.run(images)
-    peak_mib = _peak_mib()
+    del subject  # its weights are the engine's own by now, if it needs them
+    peak_mib = _peak_mib(lambda: engine.run(images))
+    subject = make_subject(args.model, load_rig(args.calib))
     plain = make_runtime(subject.network, plain_config, subject.identity)
     errors_cm = [
         np.linalg.norm(engine.run(some).joints_cm - plain.run(some).joints_cm, axis=-1).max()
@@ -217,8 +219,13 @@ def _seconds(runtime: "Runtime", images: object) -> float:
     return time.perf_counter() - start
 
 
-def _peak_mib() -> float:
-    # Not ru_maxrss, which counts the process that this one was forked from.
+def _peak_mib(run: Callable[[], object]) -> float:
+    """Return the most memory of this process during three runs, without what loading left behind."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    for _ in range(3):
+        run()
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 

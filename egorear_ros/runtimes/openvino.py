@@ -11,6 +11,7 @@ from egorear_ros.runtimes.arrays import Feed, make_feed, run_each
 from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
+from egorear_ros.runtimes.onnx_cache import cache_folder
 
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 """What is not quantised in a file of int8 is computed in."""
@@ -37,13 +38,13 @@ class OpenVinoRuntime:
     def __init__(
         self, path: Path, identity: ModelIdentity, T_camera_device: Float32Array, config: RuntimeConfig
     ) -> None:
-        """Compile a file; see `OnnxRuntime`. Compiled models are kept beside it for the next start."""
+        """Compile a file; see `OnnxRuntime`. What is compiled is kept in the cache for the next start."""
         check_openvino(config)
         library = import_library("openvino", "openvino")
         settings: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[config.precision],
             "PERFORMANCE_HINT": "LATENCY",
-            "CACHE_DIR": str(path.parent),
+            "CACHE_DIR": str(cache_folder()),
         }
         if config.threads:
             settings["INFERENCE_NUM_THREADS"] = config.threads
