@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 PATIENCE_S = 20.0
-"""How long the graph may take to end after Ctrl-C; its own children get 8 s."""
+"""How long the graph may take to end after Ctrl-C; its own children get 15 s."""
 
 LOG_TAIL = 12
 
