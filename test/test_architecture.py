@@ -37,7 +37,8 @@ RANK = {module: rank for rank, group in enumerate(LAYERS) for module in group}
 KNOWS_ROS = ("bridge", "nodes")
 KNOWS_ROS_LAZILY = ("commands", "benchmarks")
 COMPANIONS = ("egorear_synth", "egorear_train", "egorear_eval")
-MAY_USE_COMPANIONS = ("sources/wearer.py", "nodes/wearer.py", "nodes/evaluate.py")  # and commands and benchmarks, all of them lazily
+MAY_USE_COMPANIONS = ("sources/wearer.py", "nodes/wearer.py", "nodes/evaluate.py")
+"""Besides commands and benchmarks; all of them lazily."""
 
 ROS_PACKAGES = {
     "rclpy", "ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch",
