@@ -153,7 +153,7 @@ def test_foreign_safetensors(tmp_path: Path) -> None:
         ({"format_version": 99}, "its format version is 99, this program reads version 1"),
         ({"units": "m"}, "its units is 'm', this program knows 'cm'"),
         ({"skeleton": "smpl_24"}, "its skeleton is 'smpl_24'"),
-        ({"architecture": "egotap"}, "its architecture is 'egotap'; known: egorear"),
+        ({"architecture": "hourglass"}, "its architecture is 'hourglass'; known: egorear"),
         ({"colour": "blue"}, r".*unknown entries: \['colour'\]"),
         ({"size": {"depth": 3}}, "model size depth=3"),
         ({"views": ["left"]}, "it names the views left but its size has 4"),

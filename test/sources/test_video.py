@@ -30,6 +30,7 @@ def write_video(
         stream.width, stream.height = size
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.codec_context.gop_size = 12
+        stream.codec_context.thread_count = 2  # or the file would depend on the machine's cores
         for number in range(count):
             if number in skip:
                 continue
