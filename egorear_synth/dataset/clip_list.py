@@ -51,7 +51,8 @@ def find_clips(motion: str) -> list[tuple[str, Path]]:
     Raises:
         SynthError: there is no such folder, or it has no clips.
     """
-    root = Path(motion).expanduser()
+    # Absolute, because workers on other machines have other working folders; a link keeps its name.
+    root = Path(motion).expanduser().absolute()
     if root.is_file():
         return [(root.name, root)]
     if not root.is_dir():

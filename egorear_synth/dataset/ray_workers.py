@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from egorear_synth.dataset.errors import SynthError
@@ -40,7 +41,7 @@ class RayWorkers:
                 f"--ray needs the package ray ({error}). Install it: pip install 'egorear_ros[ray]'."
             ) from error
         self._ray = ray
-        self._job = replace(job, rig_file=job.rig_file.resolve(), root=job.root.resolve())
+        self._job = job_for_anywhere(job)
         try:
             with _kept_signals():
                 ray.init(
@@ -87,6 +88,13 @@ class RayWorkers:
                 for _ in range(self._job.settings.frames):
                     frame(plan)
                 yield plan
+
+
+def job_for_anywhere(job: Job) -> Job:
+    """Return a job whose paths are the same in every working folder."""
+    textures = job.settings.textures
+    settings = replace(job.settings, textures=str(Path(textures).expanduser().absolute()) if textures else "")
+    return Job(settings, job.rig_file.resolve(), job.root.resolve())
 
 
 def task_needs(settings: Settings) -> dict[str, float]:
