@@ -46,6 +46,7 @@ class WrittenSequence:
         truths: of them with ground truth.
         partial: sets left out because they lack views.
         named: the frames have the names of the data set that the recording was made from.
+        partial_recording: whether the recording is broken, so that this is a part of what was recorded.
         remarks: what the user should know, one sentence each.
     """
 
@@ -54,6 +55,7 @@ class WrittenSequence:
     truths: int = 0
     partial: int = 0
     named: bool = False
+    partial_recording: bool = False
     remarks: list[str] = field(default_factory=list)
 
 
@@ -114,6 +116,7 @@ def write_dataset(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     result.remarks += bag.problems
+    result.partial_recording = bool(bag.problems)
     return result
 
 

@@ -140,7 +140,7 @@ def _to_dataset(args: argparse.Namespace) -> int:
     console.print(f"Written: {written.path}: {written.frames} frames, {written.truths} with ground truth")
     if args.split:
         console.print(f"Named in: {add_to_split(args.out, args.split)}")
-    return 0
+    return 1 if written.partial_recording else 0
 
 
 def _info(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from egorear_ros.commands.eval_common import (
     into_page,
     make_view_estimator,
 )
+from egorear_ros.commands.numbers import not_negative
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,17 +55,17 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         "--remap", action="append", default=[], metavar="FROM:=TO", help="read a topic under another name; repeatable"
     )
     parser.add_argument(
-        "--tolerance-ms", type=float, default=8.0, metavar="MS", help="as sync's tolerance_ms (default: 8)"
+        "--tolerance-ms", type=not_negative, default=8.0, metavar="MS", help="as sync's tolerance_ms (default: 8)"
     )
     parser.add_argument(
-        "--max-wait-ms", type=float, default=50.0, metavar="MS", help="as sync's max_wait_ms (default: 50)"
+        "--max-wait-ms", type=not_negative, default=50.0, metavar="MS", help="as sync's max_wait_ms (default: 50)"
     )
     parser.add_argument(
         "--truth", type=Path, metavar="SEQ", help="take the ground truth from this sequence folder, by stamp"
     )
     parser.add_argument(
         "--truth-tolerance-ms",
-        type=float,
+        type=not_negative,
         default=8.0,
         metavar="MS",
         help="largest distance of a set's ground truth (default: 8)",
@@ -110,7 +112,8 @@ def run(args: argparse.Namespace, console: "Console") -> int:
         recording = _look_through(args, bag)
         what_if = WhatIf([parse_drop(text, recording.rig.views) for text in args.drop], args.noise, args.rate)
         estimators = _estimators(args, recording.rig, view_sets(args.views, recording.rig))
-        _make_folder(args.out)
+        for option, folder in (("--out", args.out), ("--report", args.report)):
+            _make_folder(option, folder)
         result = _evaluate(recording, estimators, what_if)
         model = next(iter(estimators.values()))
         about = {"command": ["egorear", *args.words], "model": model.model_id, "trained": model.trained}
@@ -122,14 +125,15 @@ def run(args: argparse.Namespace, console: "Console") -> int:
     return 1 if run.facts["recording"]["partial"] or not run.tables else 0
 
 
-def _make_folder(out: Path) -> None:
-    """Make the results' folder, before the work is done that belongs into it."""
+def _make_folder(option: str, folder: Path | None) -> None:
+    """Make a folder, before the work is done that belongs into it."""
     from egorear_eval.clip import EvaluationError
 
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EvaluationError(f"--out {out} cannot be made: {error.strerror}. Choose another folder.") from None
+        raise EvaluationError(f"{option} {folder} cannot be made: {error.strerror}. Choose another folder.") from None
 
 
 def _open(args: argparse.Namespace) -> "Bag":
@@ -238,6 +242,8 @@ def _report(args: argparse.Namespace, run: "RecordingRun", console: "Console") -
     if args.report is None:
         return
     if not run.tables:
+        with suppress(OSError):  # it holds an earlier report
+            args.report.rmdir()
         console.print("No report: nothing could be compared.", style="yellow")
         return
     from egorear_eval.report import write_report

@@ -17,7 +17,9 @@ ViewSet = tuple[str, ...]
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what chooses an estimator."""
     parser.add_argument("--method", default="egorear", choices=("egorear", "egoposeformer", "egotap"))
-    parser.add_argument("--checkpoint", default="", help="weights, .safetensors or .ckpt")
+    parser.add_argument(
+        "--checkpoint", "--model", default="", help="weights: .safetensors, .ckpt, or a name such as egorear-small"
+    )
     parser.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
     parser.add_argument("--allow-untrained", action="store_true", help="run random weights")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

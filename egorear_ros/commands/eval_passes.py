@@ -87,6 +87,11 @@ def _bag(args: argparse.Namespace, path: Path, make: "MakeEstimators") -> "Clips
     with open_bag(path) as bag:
         rig = load_rig(args.calib) if args.calib else None
         recording = open_recording(bag, rig, None, sync, args.truth)
+        if recording.verdict.partial:
+            raise EvaluationError(
+                f"{path} is not whole: {recording.verdict.partial[0]} A table of a part would not be comparable. "
+                "`egorear eval bag` evaluates what there is."
+            )
         if recording.truth is None:
             raise EvaluationError(f"{path} has no ground truth to compare with. Give the folder with --truth.")
         result = evaluate_recording(bag, recording.topics, recording.sync, make(recording.rig))

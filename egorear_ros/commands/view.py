@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from egorear_ros.commands.numbers import not_negative, positive_int
+
 if TYPE_CHECKING:
     from egorear_ros.structures import Rig
     from egorear_ros.viewer.frame import Moment, Moments
@@ -81,8 +83,8 @@ def _add_checkpoint(parser: Any, default: str) -> None:
 
 
 def _add_look(parser: Any, memory: str = MEMORY) -> None:
-    parser.add_argument("--rate", type=float, default=RATE_HZ, metavar="HZ", help="moments per second; 0: all")
-    parser.add_argument("--width", type=int, default=WIDTH_PX, metavar="PX", help="of the images")
+    parser.add_argument("--rate", type=not_negative, default=RATE_HZ, metavar="HZ", help="moments per second; 0: all")
+    parser.add_argument("--width", type=positive_int, default=WIDTH_PX, metavar="PX", help="of the images")
     parser.add_argument("--save", type=Path, metavar="FILE.rrd", help="write a file instead of opening a window")
     _add_window(parser, memory)
 
@@ -122,7 +124,9 @@ def _bag(args: argparse.Namespace, stop: Event) -> int:
     with open_bag(args.bag, parse_remap(args.remap)) as bag:
         moments = BagMoments(bag, _given_rig(args.calib), args.namespace, args.rate)
         checkpoint = args.checkpoint or ("" if moments.has_poses else DEFAULT_CHECKPOINT)
-        return _show(args, moments, checkpoint, moments.has_truth, stop)
+        status = _show(args, moments, checkpoint, moments.has_truth, stop)
+        # Who writes a file must know that it holds a part only; who looks has been told.
+        return 1 if args.save is not None and bag.problems else status
 
 
 def _dataset(args: argparse.Namespace, stop: Event) -> int:

@@ -130,3 +130,13 @@ def test_a_recording_that_was_cut_off(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run("check", bag) == 1
     out = capsys.readouterr().out
     assert "wrong  bag.mcap" in out and "wrong." in out
+
+
+def test_a_data_set_of_a_part_is_made_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bag = bag_data.write_rows(tmp_path / "bag", bag_data.rig_rows(60))
+    file = bag_data.storage_file(bag)
+    assert run("to-dataset", bag, "--out", tmp_path / "whole", "--calib", "ego4view_syn") == 0
+    bag_data.cut(file, file.stat().st_size * 6 // 10)
+    assert run("to-dataset", bag, "--out", tmp_path / "part", "--calib", "ego4view_syn") == 1
+    assert "cut off" in capsys.readouterr().out
+    assert any((tmp_path / "part").rglob("*.jpg"))

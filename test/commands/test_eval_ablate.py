@@ -45,3 +45,15 @@ def test_recordings_without_truth_and_mixtures_are_refused(
     sequence = bag_data.write_sequence(tmp_path / "sequence")
     assert ablate(bag, sequence, "--checkpoint", weights) == 1
     assert "ablate one kind at a time" in capsys.readouterr().err
+
+
+def test_a_recording_that_was_cut_off_is_refused(
+    tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = write(tmp_path / "cut")
+    file = bag_data.storage_file(bag)
+    bag_data.cut(file, file.stat().st_size * 6 // 10)
+    assert ablate(bag, "--checkpoint", weights, "--ablate", "mask", "--out", tmp_path / "out") == 1
+    printed = capsys.readouterr().err
+    assert "is not whole" in printed and "a part would not be comparable" in printed
+    assert not (tmp_path / "out" / "ablation.json").exists()
