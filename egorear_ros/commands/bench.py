@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         nargs="*",
         type=_name,
         metavar="transport|lag|jpeg|pipeline|startup|model|runtimes|scaling|accuracy|wearer|synth|bag|eval|data",
-        help="which benchmarks; by default all of them, accuracy only with --dataset",
+        help="which benchmarks; by default all of them, accuracy only with --dataset, view only with rerun",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
     parser.add_argument(
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     # Before anything is measured: it may be no such file, or the one that is about to be written.
     earlier = read_earlier(args.compare) if args.compare else None
     reports = []
-    for name in args.what or [name for name in BENCHMARKS if name != "accuracy" or args.dataset]:
+    for name in args.what or [name for name in BENCHMARKS if name not in _unasked(args)]:
         title, measure = BENCHMARKS[name]
         console.print(f"[bold]{name}[/bold]: {title} …")
         command = f"egorear bench {name}{_options(name, args)}"
@@ -86,9 +87,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if missed else 0
 
 
+def _unasked(args: argparse.Namespace) -> set[str]:
+    """Return the benchmarks that need what is not there: a data set, or a package that `make` does not install."""
+    return {*([] if args.dataset else ["accuracy"]), *([] if find_spec("rerun") else ["view"])}
+
+
 def _options(name: str, args: argparse.Namespace) -> str:
     """Return the options that decide what a benchmark measures."""
-    if name in ("transport", "lag", "pipeline"):
+    if name in ("transport", "lag", "pipeline", "view"):
         return f" --duration {args.duration:g}"
     if name == "synth" and args.renderer == "warp":
         return f" --renderer warp --device {args.device} --workers {_workers(args)}"
@@ -161,6 +167,12 @@ def _jpeg(args: argparse.Namespace) -> list[Row]:
     from egorear_ros.benchmarks.jpeg import measure_jpeg
 
     return measure_jpeg(args.out / "jpeg", args.calib)
+
+
+def _view(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.view import measure_view
+
+    return measure_view(args.out, args.calib, args.duration)
 
 
 def _startup(args: argparse.Namespace) -> list[Row]:
@@ -245,5 +257,6 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "synth": ("sequences of a data set, files written", _synth),
     "bag": ("recordings of four cameras, 60 kB an image, checked", _bag),
     "eval": ("a recording of 872x872 JPEGs evaluated, against the network alone", _eval),
+    "view": ("what a live view takes from the graph it shows", _view),
     "data": ("training samples from files and from a pack, one core", _data),
 }
