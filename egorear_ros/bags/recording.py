@@ -28,7 +28,7 @@ class Recording:
         custom: what else to say about the recording, see `origin.pack`.
 
     Raises:
-        BagError: `out` exists, its parent does not, or nothing can be written there.
+        BagError: `out` exists, or nothing can be written there.
     """
 
     def __init__(self, out: Path, custom: Mapping[str, str] | None = None) -> None:
@@ -36,8 +36,10 @@ class Recording:
 
         if out.exists():
             raise BagError(f"{out} exists. Choose another name, or move it away.")
-        if not out.parent.is_dir():
-            raise BagError(f"{out}: there is no folder {out.parent}. Make it first.")
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BagError(f"{out}: the folder {out.parent} cannot be made: {error.strerror}.") from None
         self.out = out
         self.counts: dict[Topic, int] = {}
         self._connections: dict[Topic, Connection] = {}

@@ -86,8 +86,16 @@ def test_a_recording_replaces_nothing(tmp_path: Path) -> None:
     (tmp_path / "bag").mkdir()
     with pytest.raises(BagError, match=r"bag exists\. Choose another name"):
         Recording(tmp_path / "bag")
-    with pytest.raises(BagError, match="there is no folder .*missing"):
-        Recording(tmp_path / "missing" / "bag")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BagError, match=r"file/bag: the folder .*file cannot be made: "):
+        Recording(tmp_path / "file" / "bag")
+
+
+def test_folders_above_a_recording_are_made(tmp_path: Path) -> None:
+    with Recording(tmp_path / "out" / "today" / "bag") as recording:
+        recording.write(IMAGES, CAMERA, 1, bytes(64))
+    with open_bag(tmp_path / "out" / "today" / "bag") as bag:
+        assert len(list(bag.messages())) == 1
 
 
 def test_what_was_recorded_before_a_crash_can_be_read(tmp_path: Path) -> None:
