@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,9 @@ def add_parser(subparsers: Any) -> None:
         "--duration", type=float, default=0.0, metavar="S", help="end this long after the first pose; 0: with Ctrl-C"
     )
     parser.add_argument("--picture", type=Path, default=Path("out/demo.png"), help="where to write the picture")
-    parser.add_argument("--record", type=Path, metavar="BAG", help="record the graph into this folder meanwhile")
+    parser.add_argument(
+        "--record", type=Path, metavar="BAG", help="record the graph into this folder, from the first pose on"
+    )
     parser.add_argument("--config", default="demo", help="parameter file, or a name in config/ (default: demo)")
     parser.add_argument("--calib", default="", help="rig calibration, a name in calib/ or a path")
     parser.add_argument("--checkpoint", default="", help="weights: .safetensors, or an official .ckpt")
@@ -71,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     log = args.picture.with_suffix(".log")
-    with Monitor() as monitor, _recorder(args.record, rig) as recorder, GraphProcess(arguments, log) as graph:
+    recorder = _recorder(args.record, rig)  # what is wrong with the folder is told before anything starts
+    with Monitor() as monitor, GraphProcess(arguments, log) as graph:
         monitor.watch_overlays(rig.views)
         print(f"Log of the nodes: {log}. To look at the topics from another terminal: {_exports()}", flush=True)
-        _watch(monitor, graph, stop, args.duration)
+        _watch(monitor, graph, stop, args.duration, recorder)
         problem = graph.problem() or ("" if graph.alive else f"the graph ended by itself; its log is {log}")
         time_up = not stop.is_set()
         snapshot, moment = monitor.snapshot(), monitor.newest_moment()
@@ -91,15 +94,16 @@ def run(args: argparse.Namespace) -> int:
     return _fail(problem) if problem else 0
 
 
-def _recorder(out: Path | None, rig: Rig) -> "AbstractContextManager[Recorder | None]":
-    """Return what records the graph while it is open; nothing where nothing is to be recorded."""
+def _recorder(out: Path | None, rig: Rig) -> "Recorder | None":
     from egorear_ros.nodes.recorder import Recorder
 
-    return nullcontext() if out is None else Recorder(out, rig=rig)
+    return None if out is None else Recorder(out, rig=rig)
 
 
-def _watch(monitor: "Monitor", graph: GraphProcess, stop: Event, duration_s: float) -> None:
-    """Show the status until the end of the demo, a signal, or the end of the graph."""
+def _watch(
+    monitor: "Monitor", graph: GraphProcess, stop: Event, duration_s: float, recorder: "Recorder | None"
+) -> None:
+    """Show the status until the end of the demo, a signal, or the end of the graph; record from the first pose on."""
     from egorear_ros.commands.status import show
     from egorear_ros.commands.status_screen import graph_title
 
@@ -110,7 +114,8 @@ def _watch(monitor: "Monitor", graph: GraphProcess, stop: Event, duration_s: flo
     note = "starting: the model is built and warmed up, which takes some seconds"
     show(monitor, title, stop, START_LIMIT_S, waits, note, passing=True)
     if monitor.snapshot().poses:
-        show(monitor, title, stop, duration_s, lambda: graph.alive, "Ctrl-C ends and writes the picture")
+        with recorder or nullcontext():
+            show(monitor, title, stop, duration_s, lambda: graph.alive, "Ctrl-C ends and writes the picture")
 
 
 def _why_no_pose(snapshot: "Snapshot", time_up: bool, log: Path, graph: GraphProcess) -> str:
