@@ -49,18 +49,29 @@ def measure_view(folder: Path, calib: str, duration_s: float) -> list[Row]:
 
 
 def rows(before: Observation, looking: Observation, after: Observation, viewer_share: float) -> list[Row]:
-    """Return the table: the graph's share of a core, and what the viewer adds to it."""
+    """Return the table: the graph's share of a core, and what the viewer adds to it.
+
+    On a machine without a free core the graph makes fewer poses while a viewer draws, and so takes less in all;
+    what counts is what each pose costs, at the rate of before.
+    """
     parts = {"nobody looks": before, f"a viewer at {SHOWN_HZ} Hz": looking, "it has ended": after}
     shares = {name: seen.processor_s / seen.duration_s for name, seen in parts.items()}
-    quiet = (before.processor_s + after.processor_s) / (before.duration_s + after.duration_s)
-    taken = looking.processor_s / looking.duration_s - quiet
+    poses = len(before.stamps_ns) + len(after.stamps_ns)
+    each_s = (before.processor_s + after.processor_s) / poses
+    rate_hz = poses / (before.duration_s + after.duration_s)
+    taken = (looking.processor_s / len(looking.stamps_ns) - each_s) * rate_hz
     found = [
         Row(f"{name}: graph", f"{share:.2f} cores, {len(parts[name].stamps_ns) / parts[name].duration_s:.1f} poses/s")
         for name, share in shares.items()
     ]
     return [
         *found,
-        Row("taken from the graph", f"{100 * taken:.0f} % of a core", f"below {100 * SHARE:.0f} %", taken < SHARE),
+        Row(
+            "more work for the graph, at the rate of before",
+            f"{100 * taken:.0f} % of a core",
+            f"below {100 * SHARE:.0f} %",
+            taken < SHARE,
+        ),
         Row("the viewer's own process", f"{100 * viewer_share:.0f} % of a core"),
     ]
 
