@@ -14,7 +14,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_real_workers_make_and_clean_up(scratch: Path) -> None:
-    rate = measure_rate("ego4view_syn", 32, 1, workers=2, frames=12)
+    rate = measure_rate("ego4view_syn", 32, 1, workers=2, frames=60)
     assert 0 < rate.framesets_per_s < 1000
     # Two processes cannot use more than two cores' time.
     assert 0 < rate.processor_s * rate.framesets_per_s < 2.5
