@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from egorear_ros.models.encoder import Encoding
 from egorear_ros.models.fast.encoder import FastEncoder
-from egorear_ros.models.fast.network import FastEgoRear, FastRefiner
+from egorear_ros.models.fast.grouped import GroupedRefiners
+from egorear_ros.models.fast.network import FastEgoRear, FastRefiner, SeparateRefiners
 from egorear_ros.models.fast.small import FastSmallEncoder
 from egorear_ros.runtimes.base import RuntimeSetupError
 
@@ -80,11 +81,12 @@ def _reduce_egorear(network: FastEgoRear, dtype: torch.dtype) -> None:
     for group in network.groups:
         network.encoders[group] = ReducedEncoder(network.encoders[group], dtype)
         network.heads[group] = _all_but_the_last(cast(nn.Sequential, network.heads[group]), dtype)
-    for module in network.refiners:
-        refiner = cast(FastRefiner, module)
+    refiners = network.refiners
+    for module in refiners.children() if isinstance(refiners, SeparateRefiners) else [refiners]:
+        refiner = cast(FastRefiner | GroupedRefiners, module)
         refiner.base = ReducedLayers(refiner.base, dtype)
         refiner.refined = ReducedLayers(refiner.refined, dtype)
-        refiner.heatmaps = _all_but_the_last(refiner.heatmaps, dtype)
+        refiner.heatmap_layers = _all_but_the_last(refiner.heatmap_layers, dtype)
     lifter = network.lifter.lifter
     lifter.conv_frame_feat = ReducedLayers(lifter.conv_frame_feat, dtype)
 

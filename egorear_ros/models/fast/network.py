@@ -6,7 +6,7 @@ computed that nobody asked for.
 """
 
 from copy import deepcopy
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from egorear_ros.models.refinement import Refinement, RefinementNetwork
 from egorear_ros.models.refiner import RefinedView, Refiner
 from egorear_ros.models.transformer import JointTransformerLayer
 from egorear_ros.models.views import mask_views
+
+if TYPE_CHECKING:
+    from egorear_ros.models.fast.grouped import GroupedRefiners
 
 
 class FastLayer(nn.Module):
@@ -68,7 +71,7 @@ class FastRefiner(nn.Module):
         self.offset = shrink_before_upsampling(cast(nn.Sequential, refiner.head_layers[0].get_submodule("head")))
         self.base = refiner.frame_feat_proj_layers
         self.refined = shrink_before_upsampling(cast(nn.Sequential, refiner.frame_feat_refined_proj_layers[0]))
-        self.heatmaps = shrink_before_upsampling(cast(nn.Sequential, refiner.conv_heatmap_layers[0]))
+        self.heatmap_layers = shrink_before_upsampling(cast(nn.Sequential, refiner.conv_heatmap_layers[0]))
 
     def forward(
         self, view: int, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
@@ -83,6 +86,24 @@ class FastRefiner(nn.Module):
         return RefinedView(query, refined_query, features)
 
 
+class SeparateRefiners(nn.ModuleList):
+    """The views' refiners, one after the other."""
+
+    def forward(
+        self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+    ) -> tuple[Tensor, tuple[RefinedView, ...]]:
+        """Return (B, V, C, H, W) refined features and V details; arguments as of `FastRefiner.forward`."""
+        views = tuple(
+            refiner(view, encoded, rows, heatmaps, anchors_uv, valid) for view, refiner in enumerate(self.children())
+        )
+        return torch.stack([view.features for view in views], dim=1), views
+
+    def heatmaps(self, features: Tensor) -> Tensor:
+        """Map (B, V, C, H, W) refined features to (B, V, J_heatmap, H, W) heatmaps."""
+        heads = (refiner.get_submodule("heatmap_layers") for refiner in self.children())
+        return torch.stack([head(features[:, view]) for view, head in enumerate(heads)], dim=1)
+
+
 class FastEgoRear(nn.Module):
     """The whole network; a stand-in for `EgoRear` in evaluation."""
 
@@ -94,7 +115,9 @@ class FastEgoRear(nn.Module):
         self.groups = heatmap.groups
         self.encoders = nn.ModuleDict({group: FastEncoder(_encoder(heatmap, group)) for group in self.groups})
         self.heads = nn.ModuleDict({group: shrink_before_upsampling(_head(heatmap, group)) for group in self.groups})
-        self.refiners = nn.ModuleList(FastRefiner(refiner) for refiner in heatmap.refiners)
+        self.refiners: SeparateRefiners | GroupedRefiners = SeparateRefiners(
+            FastRefiner(refiner) for refiner in heatmap.refiners
+        )
         self.lifter = FastLifter(lifter)
 
     def forward(
@@ -111,15 +134,10 @@ class FastEgoRear(nn.Module):
         rows = encoded.features.flatten(-2).mT.contiguous()
         heatmaps = mask_views(self._first_heatmaps(encoded.features), view_mask)
         peaks = find_peaks(heatmaps)
-        views = tuple(
-            refiner(view, encoded, rows, heatmaps, peaks.uv, peaks.valid) for view, refiner in enumerate(self.refiners)
-        )
-        features = mask_views(torch.stack([view.features for view in views], dim=1), view_mask)
-        refined = None
+        features, views = self.refiners(encoded, rows, heatmaps, peaks.uv, peaks.valid)
+        features, refined = mask_views(features, view_mask), None
         if refined_heatmaps:
-            heads = (refiner.get_submodule("heatmaps") for refiner in self.refiners)
-            maps = [head(view.features) for head, view in zip(heads, views, strict=True)]
-            refined = mask_views(torch.stack(maps, dim=1), view_mask)
+            refined = mask_views(self.refiners.heatmaps(features), view_mask)
         lift = self.lifter(features, rows, T_camera_device, view_mask)
         return EgoRearOutput(Refinement(heatmaps, peaks, features, refined, views), lift)
 
