@@ -15,7 +15,7 @@ from egorear_ros.config import RuntimeConfig
 from egorear_ros.estimators.base import Estimator
 from egorear_ros.estimators.egorear import EgoRearEstimator
 from egorear_ros.models.build import check_architecture, load_network, rig_for
-from egorear_ros.models.checkpoint import Checkpoint, load_checkpoint
+from egorear_ros.models.checkpoint import load_checkpoint
 from egorear_ros.models.refinement import RefinementNetwork
 from egorear_ros.models.refiner import Refiner
 from egorear_ros.models.small.network import EgoRearSmall
@@ -36,7 +36,7 @@ def switched_estimator(
 
     Args:
         checkpoint: name or path of the weights.
-        rig: the cameras; frame sets may lack some.
+        rig: the cameras; frame sets may lack some. Weights that know only some of them see only these.
         method: that the weights must be of.
         switch: a key of `SWITCHES`; empty: everything is on.
         device: see `runtime.device`.
@@ -48,31 +48,16 @@ def switched_estimator(
     """
     loaded = load_checkpoint(checkpoint, legacy_syn_geometry=legacy_syn_geometry)
     check_architecture(loaded, method)
+    if loaded.header.views and set(loaded.header.views) < set(rig.views):
+        rig = rig.select(loaded.header.views)
     rig = rig_for(loaded, rig)
-    network = _network(loaded, rig)
+    network = load_network(loaded, rig)
     model_id = loaded.model_id
     if switch:
         model_id += f" without {switch}"
-    if switch and not _trained_without(network, switch):
         SWITCHES[switch](network)
     engine = PyTorchRuntime(network, RuntimeConfig(name="pytorch_plain", device=device))
     return EgoRearEstimator(engine, rig, loaded.header.size.image_size, model_id, accept_missing_views=True)
-
-
-def _network(checkpoint: Checkpoint, rig: Rig) -> nn.Module:
-    """Return the network of a checkpoint, also of one that was trained without refinement, which lacks its layers."""
-    header = checkpoint.header
-    if header.architecture != "egorear_small" or any(
-        name.startswith("refiner.layers.") for name in checkpoint.state_dict
-    ):
-        return load_network(checkpoint, rig)
-    network = EgoRearSmall(header.size, rig, refine=False)
-    network.load_state_dict(dict(checkpoint.state_dict))
-    return network
-
-
-def _trained_without(network: nn.Module, switch: str) -> bool:
-    return switch == "refinement" and isinstance(network, EgoRearSmall) and not network.refine
 
 
 def without_refinement(network: nn.Module) -> None:

@@ -72,6 +72,10 @@ def calibrate(
     network = load_network(checkpoint, cameras)
     if not isinstance(network, EgoRearSmall):
         raise CheckpointError(f"{path}: {checkpoint.header.architecture} has no uncertainty; expected egorear_small.")
+    if not network.uncertainty:
+        raise CheckpointError(
+            f"{path}: was trained without uncertainty, so there is none to calibrate. Train with model.uncertainty true."
+        )
     dataset = make_dataset(roots, split, cameras, checkpoint.header.size.image_size)
     batches = DataLoader(cast("Dataset[Batch]", dataset), batch_size, collate_fn=collate)
     distances, scales = measure(network, batches)
@@ -97,6 +101,7 @@ def measure(network: EgoRearSmall, batches: Iterable[Batch]) -> tuple[FloatArray
     for batch in batches:
         lift = network(normalise_images(batch["images"]), batch["T_camera_device"]).lift
         distances.append((lift.joints_cm - batch["joints_cm"]).norm(dim=-1))
+        assert lift.scale_cm is not None  # checked by the caller
         scales.append(lift.scale_cm)
     return torch.cat(distances).double().numpy(), torch.cat(scales).double().numpy()
 

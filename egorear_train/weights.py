@@ -5,7 +5,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from egorear_ros.models.checkpoint import Checkpoint, CheckpointError, describe_mismatch, load_checkpoint
+from egorear_ros.models.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    bundled_weights,
+    describe_mismatch,
+    load_checkpoint,
+)
 from egorear_ros.models.header import ARCHITECTURES, CheckpointHeader
 from egorear_ros.models.official import load_without_executing
 from egorear_ros.models.resnet import ResNet18
@@ -27,9 +33,7 @@ def read_weights(path: str, architecture: str, size: ModelSize, views: tuple[str
     Raises:
         CheckpointError: the file is missing, damaged, or of another stage, size or other views.
     """
-    if not Path(path).expanduser().is_file():
-        raise CheckpointError(f"{setting} is {path}, which does not exist. Train that stage first, or name its file.")
-    checkpoint = load_checkpoint(path)
+    checkpoint = _read(path, setting)
     check_header(path, checkpoint.header, CheckpointHeader(architecture, size, views), setting)
     return checkpoint
 
@@ -53,6 +57,11 @@ def check_header(path: str, found: CheckpointHeader, wanted: CheckpointHeader, s
             f"{setting} is {path}, which is for the views {', '.join(found.views)}; this run has "
             f"{', '.join(wanted.views)}. Their order counts."
         )
+    if found.absent != wanted.absent:
+        raise CheckpointError(
+            f"{setting} is {path}, which was trained {_without(found)}; this run is {_without(wanted)}. Set "
+            "model.refine, model.mask and model.uncertainty to the file's."
+        )
     ours = replace(wanted.size, view_count=found.size.view_count)
     if found.size != ours:
         theirs, mine = found.size.to_dict(), ours.to_dict()
@@ -60,6 +69,44 @@ def check_header(path: str, found: CheckpointHeader, wanted: CheckpointHeader, s
         raise CheckpointError(
             f"{setting} is {path}, a network of another size: {'; '.join(wrong)}. Set model.size to the file's."
         )
+
+
+def begin_with(path: str, wanted: CheckpointHeader, setting: str) -> Checkpoint:
+    """Read weights of the same stage, from which some may be left out.
+
+    EgoRear-small may be given fewer views, whose weights are shared, and lose parts, to be trained on without
+    them. It is never given a part that the file was not trained with.
+
+    Args:
+        path: see `read_weights`.
+        wanted: of the network that takes them.
+        setting: see `read_weights`.
+
+    Raises:
+        CheckpointError: see `read_weights`.
+    """
+    checkpoint = _read(path, setting)
+    found = checkpoint.header
+    if found.architecture == wanted.architecture == "egorear_small":
+        if set(wanted.views) <= set(found.views):
+            found = replace(found, views=wanted.views, size=replace(found.size, view_count=wanted.size.view_count))
+        if set(found.absent) <= set(wanted.absent):
+            found = replace(found, absent=wanted.absent)
+    check_header(path, found, wanted, setting)
+    kept = checkpoint.state_dict
+    if "refinement" in wanted.absent:
+        kept = {name: value for name, value in kept.items() if not name.startswith("refiner.layers.")}
+    return replace(checkpoint, state_dict=kept)
+
+
+def _read(path: str, setting: str) -> Checkpoint:
+    if not Path(path).expanduser().is_file() and path not in bundled_weights():
+        raise CheckpointError(f"{setting} is {path}, which does not exist. Train that stage first, or name its file.")
+    return load_checkpoint(path)
+
+
+def _without(header: CheckpointHeader) -> str:
+    return f"without {', '.join(header.absent)}" if header.absent else "with all parts"
 
 
 def load_strictly(module: nn.Module, state_dict: dict[str, Tensor], path: Path, what: str) -> None:

@@ -58,6 +58,7 @@ def describe(checkpoint: Checkpoint) -> str:
         if header.legacy_syn_geometry
         else "correct, unless it is an official Syn file",
         "converted from": header.source or "-",
+        **({"without": ", ".join(header.absent)} if header.absent else {}),
         "model id": checkpoint.model_id,
     }
     return "\n".join(f"{name:<15}{value}" for name, value in facts.items())

@@ -35,16 +35,18 @@ def add_parser(kinds: Any) -> None:
     )
     parser.add_argument("paths", nargs="+", help="data sets and sequences as for `eval dataset`, or recordings")
     parser.add_argument(
-        "--ablate", default="views,refinement,mask", help=f"of {','.join(PARTS)} (default: the first 3)"
+        "--ablate",
+        default="views,refinement,mask",
+        help=f"of {','.join(PARTS)} (default: the first 3); '' for variants alone",
     )
     parser.add_argument(
         "--variant",
         action="append",
         default=[],
-        metavar="NAME=CHECKPOINT[@PART]",
-        help="weights that were trained otherwise, as a row of their own; @refinement or @mask: trained without it, so "
-        "run without it; repeatable",
+        metavar="NAME=CHECKPOINT",
+        help="weights that were trained otherwise, as a row of their own; they run as they were trained; repeatable",
     )
+    parser.add_argument("--views", default="", help="use these alone in every row, for example front_left,front_right")
     parser.add_argument("--split", default="test", help="of a data set's root (default: test)")
     parser.add_argument("--calib", default="", help="rig calibration (default: ego4view_syn, or the recording's own)")
     parser.add_argument("--every", type=int, default=1, help="use every n-th frame of sequences")
@@ -62,7 +64,7 @@ def add_parser(kinds: Any) -> None:
 def run(args: argparse.Namespace, console: "Console") -> int:
     """Run every variant, print and write the tables."""
     parts, variants = _parts(args.ablate), [_variant(words) for words in args.variant]
-    _check(args)
+    _check(args, parts, variants)
     views = evaluate_pass(args, lambda rig: _view_estimators(args, rig, every="views" in parts), console)
     full_views, full = next(iter(views.items()))
     tables = []
@@ -89,31 +91,32 @@ def _parts(text: str) -> list[str]:
 
     parts = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [part for part in parts if part not in PARTS]
-    if unknown or not parts:
-        raise EvaluationError(
-            f"--ablate {text!r}: unknown {', '.join(unknown) or 'nothing'}; expected {', '.join(PARTS)}."
-        )
+    if unknown:
+        raise EvaluationError(f"--ablate {text!r}: unknown {', '.join(unknown)}; expected {', '.join(PARTS)}.")
     return parts
 
 
-def _variant(words: str) -> tuple[str, str, str]:
-    """Return name, checkpoint and the part that it was trained without, if any."""
+def _variant(words: str) -> tuple[str, str]:
+    """Return name and checkpoint."""
     from egorear_eval.clip import EvaluationError
-    from egorear_eval.switches import SWITCHES
 
-    name, _, file = words.partition("=")
-    checkpoint, _, part = file.partition("@")
-    if not name or not checkpoint or part not in ("", *SWITCHES):
+    name, _, checkpoint = words.partition("=")
+    if not name or not checkpoint:
         raise EvaluationError(
-            f"--variant {words!r}: expected NAME=CHECKPOINT or NAME=CHECKPOINT@PART, PART {' or '.join(SWITCHES)}, "
-            "for example 'no mask=out/no_mask.safetensors@mask'."
+            f"--variant {words!r}: expected NAME=CHECKPOINT, for example 'no mask=out/no_mask.safetensors'."
         )
-    return name, checkpoint, part
+    return name, checkpoint
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace, parts: Sequence[str], variants: Sequence[object]) -> None:
     from egorear_eval.clip import EvaluationError
 
+    if not parts and not variants:
+        raise EvaluationError(f"--ablate '' leaves nothing to compare; expected {', '.join(PARTS)}, or a --variant.")
+    if args.views and ("views" in parts or ";" in args.views):
+        raise EvaluationError(
+            f"--views {args.views!r} is one set of views for every row. For a table of all sets: --ablate views alone."
+        )
     if not args.checkpoint:
         raise EvaluationError("an ablation has no weights to take parts from. Give --checkpoint, say egorear-small.")
 
@@ -123,7 +126,7 @@ def _view_estimators(args: argparse.Namespace, rig: "Rig", *, every: bool) -> "d
     from egorear_eval.dataset import view_sets
 
     full = _estimator(args, rig)
-    return dict.fromkeys(view_sets("every" if every else "", rig), full)
+    return dict.fromkeys(view_sets("every" if every else args.views, rig), full)
 
 
 def _estimator(args: argparse.Namespace, rig: "Rig", switch: str = "", checkpoint: str = "") -> "Estimator":
@@ -154,17 +157,16 @@ def _parts_table(
     full_views: ViewSet,
     full: "list[Clip]",
     switches: Sequence[str],
-    retrained: list[tuple[str, str, str]],
+    retrained: list[tuple[str, str]],
     console: "Console",
 ) -> str:
     """Return the table of what was switched off and what was trained otherwise, each a pass over the data."""
     from egorear_eval.ablation import FULL, Variant, ablation_table
+    from egorear_eval.retrained import how_trained
 
     rows: list[Variant] = [Variant(FULL, Path(args.checkpoint).name, full)]
     chosen = [(f"without {switch}", SWITCHED_OFF, "", switch) for switch in switches]
-    for name, file, part in retrained:
-        how = f"retrained without {part}" if part else "retrained"
-        chosen.append((name, f"{how}: {Path(file).name}", file, part))
+    chosen += [(name, how_trained(file, args.checkpoint), file, "") for name, file in retrained]
     for name, how, file, part in chosen:
 
         def make(rig: "Rig", part: str = part, file: str = file) -> "dict[ViewSet, Estimator]":

@@ -9,7 +9,7 @@ from egorear_ros.models.checkpoint import Checkpoint, describe_mismatch
 from egorear_ros.models.egoposeformer import EgoPoseFormer, RefinedEgoPoseFormer
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.egotap.network import EgoTap
-from egorear_ros.models.header import ARCHITECTURES, CheckpointError, CheckpointHeader
+from egorear_ros.models.header import ARCHITECTURES, PARTS, CheckpointError, CheckpointHeader
 from egorear_ros.models.heatmap_network import HeatmapNetwork
 from egorear_ros.models.refinement import RefinementNetwork
 from egorear_ros.models.size import ModelSize
@@ -29,7 +29,14 @@ def build_network(header: CheckpointHeader, rig: Rig) -> nn.Module:
     if header.architecture == "egorear":
         return EgoRear(header.size, rig, header.legacy_syn_geometry)
     if header.architecture == "egorear_small":
-        return EgoRearSmall(replace(header.size, view_count=len(rig.views)), rig)
+        has = {part: part not in header.absent for part in PARTS}
+        return EgoRearSmall(
+            replace(header.size, view_count=len(rig.views)),
+            rig,
+            refine=has["refinement"],
+            mask=has["mask"],
+            uncertainty=has["uncertainty"],
+        )
     if header.architecture == "egoposeformer":
         return EgoPoseFormer(header.size, rig)
     if header.architecture == "egoposeformer_refined":

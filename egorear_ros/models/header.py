@@ -19,6 +19,9 @@ ARCHITECTURES = {
     "egotap_refined": "EgoTAP on refined heatmaps",
 }
 
+PARTS = ("refinement", "mask", "uncertainty")
+"""What an EgoRear-small can be trained without, to measure what that is worth; see `models.small.network`."""
+
 
 class CheckpointError(ValueError):
     """A checkpoint cannot be used: names the file, what was expected, what was found, what to do."""
@@ -40,6 +43,7 @@ class CheckpointHeader:
         legacy_syn_geometry: whether the weights expect the anchor fault of the published synthetic
             training, see `models.anchors`.
         source: the file it was converted from, in words.
+        absent: which of `PARTS` the network was trained without, so that it never runs with them.
     """
 
     architecture: str
@@ -52,10 +56,15 @@ class CheckpointHeader:
     trained_with_missing_views: bool = False
     legacy_syn_geometry: bool = False
     source: str = ""
+    absent: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the header as it is written into a file."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, indent=1)
+        values = asdict(self)
+        if not self.absent:
+            # Programs from before this entry read files that lack nothing, and refuse those that do.
+            del values["absent"]
+        return json.dumps({"format_version": FORMAT_VERSION, **values}, indent=1)
 
     @staticmethod
     def from_json(text: str) -> "CheckpointHeader":
@@ -72,7 +81,8 @@ class CheckpointHeader:
         if unknown or "architecture" not in values:
             raise ValueError(f"its header lacks `architecture` or has unknown entries: {sorted(unknown)}")
         values["size"] = ModelSize.from_dict(values.get("size", {}))
-        values["views"] = tuple(values.get("views", ()))
+        for name in ("views", "absent"):
+            values[name] = tuple(values.get(name, ()))
         header = CheckpointHeader(**values)
         header._check()
         return header
@@ -84,5 +94,11 @@ class CheckpointHeader:
                 raise ValueError(f"its {name} is {getattr(self, name)!r}, this program knows {value!r}")
         if self.architecture not in ARCHITECTURES:
             raise ValueError(f"its architecture is {self.architecture!r}; known: {', '.join(ARCHITECTURES)}")
+        possible = PARTS if self.architecture == "egorear_small" else ()
+        if strange := [part for part in self.absent if part not in possible]:
+            raise ValueError(
+                f"it was trained without {', '.join(strange)}; parts that {self.architecture} can be trained without: "
+                f"{', '.join(possible) or 'none'}"
+            )
         if self.views and len(self.views) != self.size.view_count:
             raise ValueError(f"it names the views {', '.join(self.views)} but its size has {self.size.view_count}")

@@ -67,6 +67,9 @@ def identify(network: nn.Module, rig: Rig, image_size: int, model_id: str) -> Mo
         whole.update(f"{name} {tuple(value.shape)}".encode() + value.detach().cpu().contiguous().numpy().tobytes())
     legacy = any(getattr(module, "legacy_syn_geometry", False) for module in network.modules())
     whole.update(str(legacy).encode())
+    # Parts that are left out change what the same numbers compute.
+    absent: tuple[str, ...] = getattr(network, "absent", ())
+    whole.update("".join(absent).encode())
     for camera in rig.cameras:
         whole.update(repr(camera.lens).encode() + np.ascontiguousarray(camera.T_device_camera).tobytes())
     return ModelIdentity(model_id, whole.hexdigest()[:16], rig.views, image_size, rig.name)

@@ -55,7 +55,8 @@ class Portable(nn.Module):
         if isinstance(output, Lift):
             return (output.joints_cm,)
         if isinstance(output, SmallOutput):
-            return output.lift.joints_cm, output.peaks.uv, output.peaks.score, output.lift.scale_cm
+            scale = () if output.lift.scale_cm is None else (output.lift.scale_cm,)
+            return output.lift.joints_cm, output.peaks.uv, output.peaks.score, *scale
         peaks = output.refinement.peaks
         return output.lift.joints_cm, peaks.uv, peaks.score
 
@@ -64,7 +65,7 @@ def output_names(network: nn.Module) -> tuple[str, ...]:
     """Return the names of a network's outputs."""
     if isinstance(network, EgoPoseFormer):
         return ("joints_cm",)
-    scale = ("scale_cm",) if isinstance(network, EgoRearSmall) else ()
+    scale = ("scale_cm",) if isinstance(network, EgoRearSmall) and network.uncertainty else ()
     return ("joints_cm", "peaks_uv", "peak_scores", *scale)
 
 

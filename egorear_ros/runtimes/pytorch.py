@@ -116,7 +116,7 @@ def as_prediction(output: EgoRearOutput | EgoTapOutput | SmallOutput | Lift) -> 
         return Prediction(_array(output.joints_cm))
     if isinstance(output, SmallOutput):
         peaks, lift = output.peaks, output.lift
-        scores, scales = _array(peaks.score), _array(lift.scale_cm)
+        scores, scales = _array(peaks.score), None if lift.scale_cm is None else _array(lift.scale_cm)
         return Prediction(_array(lift.joints_cm), _array(peaks.uv), scores, scales, refined_peaks=True)
     refinement = output.refinement
     heatmaps = refinement.refined_heatmaps

@@ -35,7 +35,7 @@ from egorear_train.batch import Batch, check_batch, without_substitutes
 from egorear_train.pictures import Snapshot
 from egorear_train.rigs import load_training_rig
 from egorear_train.schedule import OptimizerConfig, learning_rate, make_optimizer
-from egorear_train.weights import check_header, load_strictly, read_weights
+from egorear_train.weights import begin_with, check_header, load_strictly
 
 
 class TrainingDiverged(RuntimeError):
@@ -117,11 +117,11 @@ class Stage(LightningModule):
 
         Args:
             network: built for `self.size` and `self.rig`, with what comes from the stage before.
-            weights: checkpoint of this same stage to begin with; "" for none.
+            weights: checkpoint of this same stage to begin with, see `weights.begin_with`; "" for none.
             compile_network: run it through torch.compile.
         """
         if weights:
-            found = read_weights(weights, self.architecture, self.size, self.rig.views, "model.weights")
+            found = begin_with(weights, self.header(), "model.weights")
             load_strictly(network, dict(found.state_dict), found.path, f"this {self.architecture}")
         parts = self.untrained()
         for name, parameter in network.named_parameters():

@@ -14,7 +14,7 @@ from egorear_ros.models.size import ModelSize
 from egorear_ros.models.small.network import SMALL, EgoRearSmall, SmallOutput
 from egorear_train.augment import drop_views, jitter_colours
 from egorear_train.batch import Batch, encode_targets, normalise_images
-from egorear_train.likelihood import pose_likelihood, weighted_heatmap_error
+from egorear_train.likelihood import pose_distance, pose_likelihood, weighted_heatmap_error
 from egorear_train.mirror import Mirror
 from egorear_train.pictures import Snapshot
 from egorear_train.pose_metrics import CM_PER_M, pose_metrics
@@ -37,6 +37,7 @@ class SmallPoseStage(Stage):
         size: ModelSize = SMALL,
         refine: bool = True,
         mask: bool = True,
+        uncertainty: bool = True,
         view_drop: float = 0.4,
         colour_jitter: float = 0.15,
         mirror: float = 0.0,
@@ -56,14 +57,15 @@ class SmallPoseStage(Stage):
             size: sizes of the network; its view count is taken from `views`.
             refine: whether views correct each other's heatmaps, see `EgoRearSmall`.
             mask: whether weak peaks are ignored, likewise.
+            uncertainty: whether it learns its error, by its likelihood; without, the plain distance is the loss.
             view_drop: share of frame sets that lose one or more views in training.
             colour_jitter: see `augment.jitter_colours`.
             mirror: share of frame sets that are mirrored in training; only for symmetric rigs, see `mirror.Mirror`.
             heatmap_weight: of each of the two heatmap errors.
-            pose_weight: of the likelihood of proposal and corrections.
+            pose_weight: of the likelihood, or the distance, of proposal and corrections.
             average_decay: how slowly the averaged weights follow, which are validated and exported.
             optimizer: AdamW and its rate.
-            weights: checkpoint to begin with.
+            weights: checkpoint to begin with; it may have more views and parts than this one.
             training_data: what it is trained on, in words.
             compile_network: run the network through torch.compile.
 
@@ -76,7 +78,8 @@ class SmallPoseStage(Stage):
         self._mirror = Mirror(self.rig, self.size.image_size) if mirror > 0.0 else None
         self.view_drop, self.colour_jitter = view_drop, colour_jitter
         self.heatmap_weight, self.pose_weight, self.average_decay = heatmap_weight, pose_weight, average_decay
-        network = EgoRearSmall(self.size, self.rig, refine=refine, mask=mask)
+        network = EgoRearSmall(self.size, self.rig, refine=refine, mask=mask, uncertainty=uncertainty)
+        self._absent = network.absent
         self.finish_network(network, weights, compile_network)
         # What is validated, saved as `network` and exported is the average; this is what follows the gradient.
         self.trained = deepcopy(network)
@@ -95,7 +98,12 @@ class SmallPoseStage(Stage):
 
     def header(self) -> CheckpointHeader:
         """Return what the weights are for."""
-        return replace(super().header(), trained_with_missing_views=self.view_drop > 0.0)
+        drops = self.view_drop > 0.0
+        return replace(super().header(), trained_with_missing_views=drops, absent=self._absent)
+
+    def untrained(self) -> list[str]:
+        """Return what is left of the refiner where views do not correct each other."""
+        return [".refiner.filter.", ".refiner.nobody"] if "refinement" in self._absent else []
 
     def on_fit_start(self) -> None:
         """Let the pose start from the mean of the data."""
@@ -133,11 +141,12 @@ class SmallPoseStage(Stage):
         return self.average(images, batch["T_camera_device"], view_mask)
 
     def losses(self, output: SmallOutput, batch: Batch) -> dict[str, Tensor]:
-        """Return the likelihood of poses and the error of both kinds of heatmaps."""
+        """Return the likelihood or distance of poses and the error of both kinds of heatmaps."""
         target = encode_targets(batch, self.rig, self.size.heatmap_size)
-        likelihood = pose_likelihood(output.lift.poses_cm, output.lift.scales_cm, batch["joints_cm"])
+        poses_cm, scales_cm, truth = output.lift.poses_cm, output.lift.scales_cm, batch["joints_cm"]
+        error = pose_distance(poses_cm, truth) if scales_cm is None else pose_likelihood(poses_cm, scales_cm, truth)
         terms = {
-            "poses": self.pose_weight * likelihood,
+            "poses": self.pose_weight * error,
             "heatmaps": self.heatmap_weight * weighted_heatmap_error(output.heatmaps, target, self._view_mask),
         }
         if self.trained.refine:
@@ -161,12 +170,14 @@ class SmallPoseStage(Stage):
         """Return the errors of poses and how well their size is known."""
         distance = (output.lift.joints_cm - batch["joints_cm"]).norm(dim=-1)
         proposal = (output.lift.poses_cm[0] - batch["joints_cm"]).norm(dim=-1)
-        return {
+        found = {
             **pose_metrics(output.lift.joints_cm, batch["joints_cm"]),
             "proposal_mpjpe_mm": 10.0 * float(proposal.mean()),
-            "error_over_scale": float((distance / output.lift.scale_cm).mean()),  # 3 if the scales are right
             "trusted_peaks": float(output.peaks.valid.float().mean()),
         }
+        if output.lift.scale_cm is not None:
+            found["error_over_scale"] = float((distance / output.lift.scale_cm).mean())  # 3 if the scales are right
+        return found
 
     def snapshot(self, output: SmallOutput, batch: Batch) -> Snapshot:
         """Return images, heatmaps and poses."""
@@ -175,10 +186,9 @@ class SmallPoseStage(Stage):
         return Snapshot.of(batch, maps, output.lift.joints_cm)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Return names, (B, 16, 3) joints, m, and (B, 16) scales of their errors, m."""
+        """Return names, (B, 16, 3) joints, m, and (B, 16) scales of their errors, m, if it knows them."""
         lift = self.run(batch).lift
-        return {
-            "meta": batch["meta"],
-            "joints_device": lift.joints_cm.float().cpu() / CM_PER_M,
-            "scales": lift.scale_cm.float().cpu() / CM_PER_M,
-        }
+        found = {"meta": batch["meta"], "joints_device": lift.joints_cm.float().cpu() / CM_PER_M}
+        if lift.scale_cm is not None:
+            found["scales"] = lift.scale_cm.float().cpu() / CM_PER_M
+        return found

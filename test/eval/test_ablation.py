@@ -95,10 +95,11 @@ def test_networks_without_such_parts_are_refused() -> None:
 
 def test_weights_that_were_trained_without_refinement_load(tmp_path: Path) -> None:
     path = tmp_path / "plain.safetensors"
-    save_checkpoint(path, small(refine=False).state_dict(), CheckpointHeader("egorear_small", TINY_SMALL, RIG.views))
-    estimator = switched_estimator(str(path), RIG, switch="refinement", device="cpu")
-    estimator.warm_up()
-    assert estimator.model_id.endswith("without refinement")
+    header = CheckpointHeader("egorear_small", TINY_SMALL, RIG.views, absent=("refinement",))
+    save_checkpoint(path, small(refine=False).state_dict(), header)
+    switched_estimator(str(path), RIG, device="cpu").warm_up()
+    with pytest.raises(EvaluationError, match="EgoRearSmall has no refinement to switch off"):
+        switched_estimator(str(path), RIG, switch="refinement", device="cpu")
 
 
 def test_rows_are_paired_with_the_full_method() -> None:

@@ -21,11 +21,11 @@ class SmallLift(NamedTuple):
 
     Attributes:
         poses_cm: (L + 1, B, J, 3) the proposal, then the pose after each layer; device frame.
-        scales_cm: (L + 1, B, J) b of the error's density exp(-|error| / b) / (8 pi b^3).
+        scales_cm: (L + 1, B, J) b of the error's density exp(-|error| / b) / (8 pi b^3); None: never trained.
     """
 
     poses_cm: Tensor
-    scales_cm: Tensor
+    scales_cm: Tensor | None
 
     @property
     def joints_cm(self) -> Tensor:
@@ -33,9 +33,9 @@ class SmallLift(NamedTuple):
         return self.poses_cm[-1]
 
     @property
-    def scale_cm(self) -> Tensor:
-        """(B, J) b of the answer."""
-        return self.scales_cm[-1]
+    def scale_cm(self) -> Tensor | None:
+        """(B, J) b of the answer; None: never trained."""
+        return None if self.scales_cm is None else self.scales_cm[-1]
 
 
 class ProposalLayer(nn.Module):

@@ -55,7 +55,9 @@ class SmallOutput(NamedTuple):
 class EgoRearSmall(nn.Module):
     """The whole network."""
 
-    def __init__(self, size: ModelSize, rig: Rig, *, refine: bool = True, mask: bool = True) -> None:
+    def __init__(
+        self, size: ModelSize, rig: Rig, *, refine: bool = True, mask: bool = True, uncertainty: bool = True
+    ) -> None:
         """Build an untrained network.
 
         Args:
@@ -63,14 +65,21 @@ class EgoRearSmall(nn.Module):
             rig: lenses and extrinsics of its views, in the model's order.
             refine: whether views correct each other; without, to measure what that is worth.
             mask: whether weak peaks are ignored; likewise.
+            uncertainty: whether it knows its error; likewise. Without, its pose has no scales.
         """
         super().__init__()
-        self.size, self.refine, self.mask = size, refine, mask
+        self.size, self.refine, self.mask, self.uncertainty = size, refine, mask, uncertainty
         self.encoder = SmallEncoder(size)
         self.head = conv1x1(size.channels, size.heatmap_joint_count)
         self.rays = ViewRays(rig, size.heatmap_size)
         self.refiner = TokenRefiner(size, layers=2 if refine else 0)
         self.lifter = SmallLifter(size, rig)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Which of `models.header.PARTS` it runs without."""
+        has = {"refinement": self.refine, "mask": self.mask, "uncertainty": self.uncertainty}
+        return tuple(part for part, there in has.items() if not there)
 
     def forward(
         self, images: Tensor, T_camera_device: Tensor | None = None, view_mask: Tensor | None = None
@@ -99,6 +108,8 @@ class EgoRearSmall(nn.Module):
             peaks = precise_peaks(refined)
             tokens = tokens + self.refiner.tokens(features, peaks, self.rays, T_camera_device)
         lift = self.lifter(tokens, self._listened_to(peaks, view_mask), features, T_camera_device, view_mask)
+        if not self.uncertainty:
+            lift = lift._replace(scales_cm=None)
         return SmallOutput(heatmaps, refined, peaks, lift)
 
     def _listened_to(self, peaks: Peaks, view_mask: Tensor | None) -> Tensor:
