@@ -6,7 +6,7 @@ import numpy as np
 
 from egorear_eval.clip import EvaluationError
 from egorear_eval.report.images import Image
-from egorear_eval.what_if import WhatIf, noisy
+from egorear_eval.what_if import noisy
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.base import BagError
 from egorear_ros.bags.cdr import read_header
@@ -15,7 +15,7 @@ from egorear_ros.bags.views import RigTopics
 from egorear_ros.estimators.base import EstimateError
 from egorear_ros.estimators.preprocess import decode_frame
 from egorear_ros.ros_messages import ImageError
-from egorear_ros.structures import BodyPose, Frame, FrameSet, Rig
+from egorear_ros.structures import Frame, FrameSet, Rig
 
 
 class RecordingImages:
@@ -25,23 +25,24 @@ class RecordingImages:
         bag: the recording, open.
         topics: its cameras.
         rig: their calibration.
-        poses: those whose images may be asked for: they know the stamp of each image.
-        what_if: images are shown as the estimator saw them, with the noise.
+        stamps_ns: of the images of each frame, by frame and view.
+        noise: that the estimator saw in the images, grey levels of 255.
     """
 
-    def __init__(self, bag: Bag, topics: RigTopics, rig: Rig, poses: Mapping[str, BodyPose], what_if: WhatIf) -> None:
+    def __init__(
+        self, bag: Bag, topics: RigTopics, rig: Rig, stamps_ns: Mapping[str, Mapping[str, int]], noise: float
+    ) -> None:
         self.rig = rig
-        self._bag, self._poses, self._what_if = bag, poses, what_if
+        self._bag, self._stamps_ns, self._noise = bag, stamps_ns, noise
         self._views = {topic: view for view, topic in topics.images.items()}
 
     def images(self, clip: str, frame: str) -> dict[str, Image]:
         """See `FrameImages.images`; reads the recording up to the frame."""
-        pose = self._poses.get(frame)
-        if pose is None:
+        stamps_ns = self._stamps_ns.get(frame)
+        if stamps_ns is None:
             raise EvaluationError(f"{clip}: no pose at {frame} ns. Evaluate the recording again.")
         try:
-            found = self._find(pose.view_stamps_ns)
-            frames = noisy(FrameSet(pose.stamp_ns, self.rig.views, found), self._what_if.noise).frames
+            frames = noisy(FrameSet(int(frame), self.rig.views, self._find(stamps_ns)), self._noise).frames
             return {view: np.asarray(decode_frame(one, self.rig[view].lens)) for view, one in frames.items()}
         except (BagError, ImageError, EstimateError) as error:
             raise EvaluationError(f"{clip}, {frame} ns: {error}") from error

@@ -166,8 +166,8 @@ def write_recording(
     write_results(tables, facts, chosen, folder)
     save_timing(folder / TIMING_FILE, compared.rows if tables else rows)
     save_estimates(folder / ESTIMATES_FILE, rows)
-    poses = {row.frame: row.pose for row in rows}
-    images = RecordingImages(recording.bag, recording.topics, recording.rig, poses, what_if)
+    stamps_ns = {row.frame: row.pose.view_stamps_ns for row in rows}
+    images = RecordingImages(recording.bag, recording.topics, recording.rig, stamps_ns, what_if.noise)
     seconds = sorted(1e-3 * sum(row.timings_ms.get(stage, 0.0) for stage in STAGES) for row in rows)
     files = ("scores.md", "scores.csv", "scores.json", POSES_FILE, TIMING_FILE, ESTIMATES_FILE)
     return RecordingRun(tables, facts, images, files, seconds[len(seconds) // 2] if seconds else None)

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from egorear_eval.clip import Clip, make_clip
+from egorear_eval.clip import Clip, EvaluationError, make_clip
 from egorear_eval.scores import jitter_mm
 from egorear_ros.bags.truth import JointTrack
 from egorear_ros.skeleton import EGO4VIEW
@@ -16,6 +17,7 @@ from egorear_ros.structures import BodyPose, FloatArray, TrackingState
 
 TIMING_FILE = "timing.npz"
 ESTIMATES_FILE = "estimates.npz"
+NO_STAMP = -1
 
 LOST = "no body found"
 REPEATED = "stamp came again"
@@ -87,15 +89,41 @@ def save_timing(path: Path, rows: Sequence[Estimated]) -> None:
 
 
 def save_estimates(path: Path, rows: Sequence[Estimated]) -> None:
-    """Write all poses, also those without a truth: `stamp_ns`, `joints_device` (N, 16, 3) in m, `confidences`."""
+    """Write all poses, also those without a truth, and the stamps of the images that each is made of.
+
+    `stamp_ns` (N,), `joints_device` (N, 16, 3) in m, `confidences` (N, 16), `view_counts` (N,), `views` (V,) names,
+    `view_stamps_ns` (N, V), `NO_STAMP` where a pose is made without a view.
+    """
     count, joints = len(rows), EGO4VIEW.joint_count
+    views = list(dict.fromkeys(view for row in rows for view in row.pose.view_stamps_ns))
+    stamps_ns = [[row.pose.view_stamps_ns.get(view, NO_STAMP) for view in views] for row in rows]
     arrays = {
         "stamp_ns": np.array([row.pose.stamp_ns for row in rows], dtype=np.int64),
         "joints_device": np.array([row.pose.joints_device for row in rows], dtype=np.float64).reshape(count, joints, 3),
         "confidences": np.array([row.pose.confidences for row in rows], dtype=np.float64).reshape(count, joints),
         "view_counts": np.array([len(row.pose.view_stamps_ns) for row in rows], dtype=np.int64),
+        "views": np.array(views, dtype=np.str_),
+        "view_stamps_ns": np.array(stamps_ns, dtype=np.int64).reshape(count, len(views)),
     }
     _save(path, arrays)
+
+
+def load_view_stamps(path: Path) -> dict[str, dict[str, int]]:
+    """Return the stamps of the images of every pose that `save_estimates` wrote, ns, by frame and view.
+
+    Raises:
+        EvaluationError: missing, damaged, or without them.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            views, table = archive["views"].tolist(), archive["view_stamps_ns"].tolist()
+            stamps_ns = archive["stamp_ns"].tolist()
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise EvaluationError(
+            f"{path}: the stamps of the images cannot be read ({type(error).__name__}: {error}). Evaluate again."
+        ) from error
+    rows = ({view: stamp for view, stamp in zip(views, row, strict=True) if stamp != NO_STAMP} for row in table)
+    return dict(zip(map(str, stamps_ns), rows, strict=True))
 
 
 def pose_jitter_mm(rows: Sequence[Estimated]) -> float | None:

@@ -36,8 +36,8 @@ def shown_frames(results: Results, images: FrameImages | None) -> str:
     parts = [_legend(results)]
     if images is None:
         words = (
-            "Without pictures: the report was made from a folder of results alone. `egorear eval dataset` and "
-            "`egorear eval bag` put them in with --report."
+            "Without pictures. `egorear eval report` puts them in while the recording or the sequences are there: "
+            "--bag or --dataset says where."
         )
         parts.append(paragraph(words, "note"))
     frames = [_frame(results, chosen, images) for chosen in choose_frames(results)]

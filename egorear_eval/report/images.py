@@ -1,6 +1,7 @@
 """Where a report gets the pictures of a frame from."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -40,19 +41,34 @@ class FrameImages(Protocol):
 
 
 class SequenceImages:
-    """The images of annotated sequence folders, whose clips are named by their paths."""
+    """The images of annotated sequence folders, whose clips are named by their paths.
 
-    def __init__(self, rig: Rig) -> None:
-        """Read nothing yet."""
+    Args:
+        rig: the cameras.
+        folders: of clips that are elsewhere now, by the name of the clip.
+    """
+
+    def __init__(self, rig: Rig, folders: Mapping[str, str] | None = None) -> None:
         self.rig = rig
+        self._folders = folders or {}
+
+    @staticmethod
+    def is_sequence(folder: Path) -> bool:
+        """Return whether a folder is that of a sequence."""
+        try:
+            check_sequence(str(folder), "report")
+        except SourceError:
+            return False
+        return True
 
     def images(self, clip: str, frame: str) -> dict[str, Image]:
         """See `FrameImages.images`."""
-        config = SourceConfig(kind="sequence", path=clip)
+        folder = self._folders.get(clip, clip)
+        config = SourceConfig(kind="sequence", path=folder)
         try:
-            stems = sequence_stems(check_sequence(clip, "report"), self.rig.views)
+            stems = sequence_stems(check_sequence(folder, "report"), self.rig.views)
             if frame not in stems:
-                raise EvaluationError(f"{clip}: has no frame {frame} any more. Evaluate it again.")
+                raise EvaluationError(f"{folder}: has no frame {frame} any more. Evaluate it again.")
             return {view: self._read(config, view, stems.index(frame)) for view in self.rig.views}
         except (SourceError, EstimateError) as error:
             raise EvaluationError(f"{clip}, frame {frame}: {error}") from error

@@ -10,6 +10,7 @@ from egorear_ros.commands.eval_common import (
     add_model_arguments,
     add_page_arguments,
     into_page,
+    made_by,
     make_view_estimator,
 )
 from egorear_ros.commands.numbers import not_negative
@@ -116,7 +117,7 @@ def run(args: argparse.Namespace, console: "Console") -> int:
             _make_folder(option, folder)
         result = _evaluate(recording, estimators, what_if)
         model = next(iter(estimators.values()))
-        about = {"command": ["egorear", *args.words], "model": model.model_id, "trained": model.trained}
+        about = {**made_by(args), "model": model.model_id, "trained": model.trained}
         run = write_recording(recording, result, what_if, about, args.truth_tolerance_ms, args.out)
         _tell(args, run, console)
         _report(args, run, console)

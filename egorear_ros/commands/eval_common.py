@@ -3,7 +3,7 @@
 import argparse
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from egorear_ros.config import EstimatorConfig, RuntimeConfig, walk
 
@@ -51,6 +51,15 @@ def make_view_estimator(args: argparse.Namespace, rig: "Rig", views: ViewSet) ->
         name=args.runtime, precision=args.precision, device=args.device, model=args.onnx, fallback=False
     )
     return make_estimator(config, runtime, rig)
+
+
+def made_by(args: argparse.Namespace) -> dict[str, Any]:
+    """Return how a run was started, for `scores.json`; `egorear eval report` finds the pictures by it."""
+    from egorear_ros.commands.bag import parse_remap
+
+    facts: dict[str, Any] = {"command": ["egorear", *args.words], "folder": str(Path.cwd())}
+    remap = parse_remap(getattr(args, "remap", []))
+    return {**facts, "remap": remap} if remap else facts
 
 
 def into_page(args: argparse.Namespace, tables: str) -> None:

@@ -10,6 +10,7 @@ from egorear_ros.commands.eval_common import (
     add_model_arguments,
     add_page_arguments,
     into_page,
+    made_by,
     make_view_estimator,
 )
 
@@ -87,7 +88,7 @@ def _facts(
     from egorear_eval.results import reliability_facts
 
     return {
-        "command": ["egorear", *args.words],
+        **made_by(args),
         "model": model.model_id,
         "trained": model.trained,
         "calib": rig.source,
