@@ -121,6 +121,18 @@ def test_ablation_tables(dataset: Path, weights: Path, tmp_path: Path, capsys: p
     assert json.loads((tmp_path / "ablation.json").read_text())["command"][:3] == ["egorear", "eval", "ablate"]
 
 
+def test_variants_alone_with_two_views(
+    dataset: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    chosen = [str(dataset), "--checkpoint", str(weights), "--views", "front_left,front_right"]
+    assert main(["eval", "ablate", *chosen, "--ablate", "", "--variant", f"again={weights}"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
+    assert [row.split("|")[1].strip() for row in rows] == ["full", "again"]
+    assert main(["eval", "dataset", *chosen, "--out", str(tmp_path)]) == 0
+    mpjpe = rows[0].split("|")[4].strip()
+    assert f"| 6 | {mpjpe} [" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -138,6 +150,8 @@ def test_ablation_tables(dataset: Path, weights: Path, tmp_path: Path, capsys: p
         (["ablate", "{data}"], "no weights"),
         (["ablate", "{data}", "--checkpoint", "{weights}", "--ablate", "legs"], "unknown legs; expected views"),
         (["ablate", "{data}", "--checkpoint", "{weights}", "--variant", "no"], "expected NAME=CHECKPOINT"),
+        (["ablate", "{data}", "--checkpoint", "{weights}", "--ablate", ""], "leaves nothing to compare"),
+        (["ablate", "{data}", "--checkpoint", "{weights}", "--views", "front_left,front_right"], "one set of views"),
         (["ablate", "{data}", "--checkpoint", "{weights}", "--ablate", "smoothing"], "does not say its frame rate"),
     ],
 )
