@@ -26,7 +26,7 @@ def measure_startup(folder: Path, calib: str) -> list[Row]:
         calib: rig calibration with four views, name or path.
     """
     small = _start(folder, calib, CHECKPOINT)
-    published = _start(folder, calib, str(_random_weights(folder, calib)))
+    published = _start(folder, calib, str(random_weights(folder, calib)))
     return [
         Row("imports of the pose node", f"{_import_s():.1f} s"),
         Row(
@@ -64,7 +64,7 @@ def _start(folder: Path, calib: str, checkpoint: str) -> _Start:
     return _Start(seen.first_pose_s - begin_s, seen.starting_s, max(seen.peak_mb))
 
 
-def _random_weights(folder: Path, calib: str) -> Path:
+def random_weights(folder: Path, calib: str) -> Path:
     """Write weights of the published size, random: a start does not depend on their values."""
     path = folder / "published_size.safetensors"
     if not path.is_file():

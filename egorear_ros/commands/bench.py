@@ -24,7 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|jpeg|pipeline|startup|model|runtimes|scaling|accuracy|wearer|synth|bag|eval|data",
+        metavar="transport|lag|jpeg|pipeline|startup|model|runtimes|scaling|accuracy|wearer|synth|bag|eval|data|training",
         help="which benchmarks; by default all of them, accuracy only with --dataset, view only with rerun",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
@@ -243,6 +243,12 @@ def _data(args: argparse.Namespace) -> list[Row]:
     return measure_data(args.out / "data", args.calib)
 
 
+def _training(args: argparse.Namespace) -> list[Row]:
+    from egorear_ros.benchmarks.training import measure_training
+
+    return measure_training(args.out / "training", args.calib)
+
+
 BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "transport": ("four 872x872 JPEG streams at 30 Hz, no estimator", _transport),
     "lag": ("a model slower than the stream", _lag),
@@ -259,4 +265,5 @@ BENCHMARKS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Row]]]] = {
     "eval": ("a recording of 872x872 JPEGs evaluated, against the network alone", _eval),
     "view": ("what a live view takes from the graph it shows", _view),
     "data": ("training samples from files and from a pack, one core", _data),
+    "training": ("some steps of training from a pack", _training),
 }
