@@ -23,7 +23,7 @@ COMMANDS = {
     "train": "train, measure and export networks, without ROS",
     "eval": "compare estimates with ground truth, without ROS",
     "synth": "make a synthetic training set for a rig",
-    "bench": "measure transport, lag, pipeline, start-up, the model, the synthetic wearer, data sets, training and recordings",
+    "bench": "measure transport, lag, pipeline, start-up, models, the wearer, data sets, training and recordings",
 }
 """One module of `egorear_ros.commands` each, with `add_parser(subparsers)` and `run(args) -> int`.
 

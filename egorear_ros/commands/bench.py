@@ -18,7 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command's arguments."""
     parser = subparsers.add_parser(
         "bench",
-        help="measure transport, lag, pipeline, start-up, the model, the synthetic wearer, data sets, training and recordings",
+        help="measure transport, lag, pipeline, start-up, models, the wearer, data sets, training and recordings",
     )
     parser.add_argument(
         "what",
