@@ -20,8 +20,10 @@ def recording(results: Results) -> str:
 
 
 def data_card(results: Results) -> str:
-    """Return the cards of the data sets that the run's sequences are in."""
+    """Return the cards of the data sets that the run's sequences are in; nothing for recordings, which have none."""
     cards: Mapping[str, Any] = results.facts.get("data_cards") or {}
+    if not cards and results.facts.get("recording"):
+        return ""
     if not cards:
         return section("Data card", paragraph("The data has no card (dataset.json).", "note"), id_="data")
     parts = []

@@ -9,6 +9,9 @@ from typing import Any
 MOST_ENTRIES = 40
 """Entries of a nested list or object that are written out; the rest is counted."""
 
+LONG_TEXT = 40
+"""Longer values of a list stand in lines of their own."""
+
 _ASSETS = Path(__file__).parent
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 """What the browser may fetch for the page: nothing."""
@@ -76,7 +79,7 @@ def tree(value: Any) -> str:
         ]
         return tag("dl", *entries) + _rest(value) if entries else "–"
     if isinstance(value, list):
-        if not any(isinstance(inner, Mapping | list) for inner in value):
+        if not any(isinstance(inner, Mapping | list) or len(str(inner)) > LONG_TEXT for inner in value):
             return text(", ".join(_scalar(inner) for inner in value[:MOST_ENTRIES]) or "–") + _rest(value)
         return tag("ul", *(tag("li", tree(inner)) for inner in value[:MOST_ENTRIES])) + _rest(value)
     return text(_scalar(value))

@@ -20,6 +20,9 @@ MOST_POINTS = 8000
 """Over all clips: a point holds an error for each joint, and the page should stay small."""
 
 STRIP_TOP_MM = 300.0
+MOST_PERCENT = 97.0
+"""Of the errors of single joints are within the error axis, unless they are far above the mean."""
+
 _ROW = 13
 _LINE_HEIGHT = 230
 _WIDTH, _LEFT = 940, 104
@@ -102,7 +105,7 @@ def _drawing(place: int, track: Track, *, shown: bool) -> str:
     pad = 0.5 * span / max(len(track.x) - 1, 1) if span > 0.0 else 0.5
     x = (float(track.x[0]) - pad, float(track.x[-1]) + pad)
     rows = EGO4VIEW.joint_count * _ROW
-    top = 1.05 * max(float(track.errors_mm.max()), 10.0)
+    top = top_mm(track.errors_mm)
     plot = Plot(x, (0.0, top), track.x_title, "error, mm", _WIDTH, _LINE_HEIGHT + rows, _LEFT, rows + 58)
     plot.axes()
     if track.fewer_views.any():
@@ -124,12 +127,15 @@ def _drawing(place: int, track: Track, *, shown: bool) -> str:
     data = {
         "u": [round(float(u), 1) for u in plot.u(track.x)],
         "zero": bottom,
+        "top": float(plot.v(top)),
         "px_per_mm": float(plot.v(0.0) - plot.v(1.0)),
         "mm": np.rint(track.errors_mm.T).astype(int).tolist(),
     }
     numbers = tag("script", json.dumps(data, separators=(",", ":")), type="application/json")
     each = "" if track.step == 1 else f" Each point is the mean of {track.step} successive frames."
     words = f"{track.title}. Above: mean error, and that of the chosen joint. Below: every joint's error.{each}"
+    if float(track.errors_mm.max()) > top:
+        words += " The largest errors of single joints are above the upper edge, where their line is cut."
     scroll = tag("div", plot.svg(f"Error over time of {track.title}", "plot wide"), class_="scroll", tabindex=0)
     return tag(
         "figure",
@@ -140,6 +146,16 @@ def _drawing(place: int, track: Track, *, shown: bool) -> str:
         data_clip=place,
         hidden=not shown,
     )
+
+
+def top_mm(errors_mm: FloatArray) -> float:
+    """Return where the error axis ends: a few large errors of single joints must not flatten all lines.
+
+    Args:
+        errors_mm: (P, J).
+    """
+    mean, single = float(errors_mm.mean(axis=1).max()), float(np.percentile(errors_mm, MOST_PERCENT))
+    return 1.05 * max(1.3 * mean, min(single, 3.0 * mean), 10.0)
 
 
 def _edges(x: FloatArray, ends: tuple[float, float]) -> FloatArray:

@@ -11,7 +11,7 @@ function showTrack() {
     if (figure.hidden) continue;
     const data = JSON.parse(figure.querySelector("script").textContent);
     const errors = joint.value === "" ? [] : data.mm[joint.value];
-    const places = errors.map((mm, i) => `${data.u[i]} ${(data.zero - mm * data.px_per_mm).toFixed(1)}`);
+    const places = errors.map((mm, i) => `${data.u[i]} ${Math.max(data.top, data.zero - mm * data.px_per_mm).toFixed(1)}`);
     figure.querySelector(".chosen").setAttribute("d", places.length ? `M${places.join("L")}` : "");
   }
 }

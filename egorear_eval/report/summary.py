@@ -39,7 +39,7 @@ def warnings(facts: Mapping[str, Any]) -> list[str]:
     recording = facts.get("recording")
     if isinstance(recording, Mapping) and recording.get("partial"):
         reason = recording.get("reason") or recording.get("partial_reason") or "it was cut off"
-        found.append(f"Partial: the recording was not read to its end: {reason}")
+        found.append(f"Partial results: {reason}")
     skipped = facts.get("skipped") or []
     if skipped:
         first = skipped[0]

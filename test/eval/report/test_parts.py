@@ -8,9 +8,10 @@ import pytest
 from report_data import RIG, standing_joints, walk, write_run
 
 from egorear_eval.clip import EvaluationError, make_clip
+from egorear_eval.report.about import data_card
 from egorear_eval.report.frames import choose_frames
 from egorear_eval.report.html import tree
-from egorear_eval.report.over_time import make_track, over_time
+from egorear_eval.report.over_time import make_track, over_time, top_mm
 from egorear_eval.report.plots import latency, pck_curve, used_views, views_of_joints
 from egorear_eval.report.results import load_results
 from egorear_eval.report.scene import turned
@@ -60,6 +61,15 @@ def test_a_track_keeps_the_mean_at_few_points(tmp_path: Path) -> None:
     np.testing.assert_allclose(track.errors_mm[0], errors[:11].mean(axis=0))
     np.testing.assert_allclose(track.errors_mm[-1], errors[99:].mean(axis=0))
     assert track.x_title == "frame"
+
+
+def test_one_lost_wrist_does_not_flatten_the_lines() -> None:
+    errors_mm = np.full((100, 16), 50.0)
+    assert 60.0 < top_mm(errors_mm) < 80.0
+    errors_mm[10, 7] = 900.0
+    assert top_mm(errors_mm) < 160.0
+    errors_mm[20] = 400.0
+    assert top_mm(errors_mm) > 400.0, "a moment in which all joints are wrong is shown whole"
 
 
 def test_stretches_with_fewer_views_are_marked(tmp_path: Path) -> None:
@@ -160,3 +170,14 @@ def test_broken_folders_are_refused_in_words(tmp_path: Path) -> None:
     save_clips(empty / "poses.npz", [make_clip("a", [], [], [])])
     with pytest.raises(EvaluationError, match="compared no frame"):
         load_results(empty)
+
+
+def test_sentences_of_a_list_stand_in_lines_of_their_own() -> None:
+    sentence = "front_left: 2 images are missing; the longest gap is 800 ms."
+    assert tree([sentence, "short"]) == f"<ul><li>{sentence}</li><li>short</li></ul>"
+    assert tree(["a", "b"]) == "a, b"
+
+
+def test_recordings_have_no_data_card(tmp_path: Path) -> None:
+    assert "no card" in data_card(load_results(write_run(tmp_path / "data", [walk("a")])))
+    assert data_card(load_results(write_run(tmp_path / "ride", [walk("a")], recording={"partial": False}))) == ""
