@@ -34,13 +34,16 @@ class ReadAhead(Generic[T, P]):
         items: read in a thread of its own.
         prepare: called in other threads, for several items at once.
         depth: most items that are read but not taken.
+        workers: most items that are prepared at the same time.
     """
 
-    def __init__(self, items: Iterable[T], prepare: Callable[[T], P], depth: int = DEPTH) -> None:
+    def __init__(
+        self, items: Iterable[T], prepare: Callable[[T], P], depth: int = DEPTH, workers: int = WORKERS
+    ) -> None:
         self._items, self._prepare = items, prepare
         self._queue: Queue[tuple[T, Future[P]] | BaseException | None] = Queue(depth)
         self._stop = Event()
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prepare")
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prepare")
         self._thread = Thread(target=self._read, name="read_ahead", daemon=True)
 
     def __enter__(self) -> "ReadAhead[T, P]":

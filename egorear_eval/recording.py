@@ -1,26 +1,24 @@
 """A recording through the synchronizer and the estimator of the live rig, set by set, without ROS.
 
-Reading, decoding and resizing happen in other threads while the network runs; the order of sets, and so the
-result, is that of the recording.
+Reading, decoding and the network happen in other threads, see `estimating`; the order of sets, and so the result,
+is that of the recording.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from egorear_eval.read_ahead import ReadAhead
-from egorear_eval.sequence import only
+from egorear_eval.estimating import Answer, Pace, Views, estimating
 from egorear_eval.track import LOST, REPEATED, Estimated, is_usable
 from egorear_eval.what_if import Losses, Thinning, WhatIf, noisy
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.views import RigTopics
 from egorear_ros.config import SyncConfig
-from egorear_ros.estimators.base import EstimateError, Estimator, Prepared
-from egorear_ros.structures import FrameSet
+from egorear_ros.estimators.base import Estimator
+from egorear_ros.structures import BodyPose, FrameSet
 from egorear_ros.sync_status import SyncStatus
 
-Views = tuple[str, ...]
 NS_MS = 1e-6
 MS_PER_S = 1000.0
 
@@ -46,6 +44,7 @@ class RecordingResult:
         status: counters of the synchronizer.
         lost_images: refused by `WhatIf.drops`.
         damaged: images that could not be read, one sentence each.
+        pace: how many sets were estimated at a time.
     """
 
     rows: dict[Views, list[Estimated]]
@@ -56,6 +55,7 @@ class RecordingResult:
     status: SyncStatus | None = None
     lost_images: int = 0
     damaged: list[str] = field(default_factory=list)
+    pace: Pace = field(default=Pace())
 
     def reasons(self) -> Counter[str]:
         """Return how often sets gave no pose, by reason."""
@@ -69,6 +69,7 @@ def evaluate_recording(
     estimators: Mapping[Views, Estimator],
     what_if: WhatIf | None = None,
     progress: Callable[[int], None] | None = None,
+    one_by_one: bool = False,
 ) -> RecordingResult:
     """Estimate every set of a recording; Ctrl-C ends it early, with what there is by then.
 
@@ -79,8 +80,9 @@ def evaluate_recording(
         estimators: the method for each set of views; one may stand for several.
         what_if: what to change.
         progress: called with the number of sets after each.
+        one_by_one: never several sets at a time, so that latencies are those of a rig.
     """
-    return _Evaluation(bag, topics, sync, estimators, what_if or WhatIf()).run(progress)
+    return _Evaluation(bag, topics, sync, estimators, what_if or WhatIf(), one_by_one).run(progress)
 
 
 class _Evaluation:
@@ -93,9 +95,10 @@ class _Evaluation:
         sync: SyncConfig,
         estimators: Mapping[Views, Estimator],
         what_if: WhatIf,
+        one_by_one: bool,
     ) -> None:
         self._estimators = estimators
-        self._what_if = what_if
+        self._what_if, self._one_by_one = what_if, one_by_one
         self._sets = FrameSets(bag, topics, sync, Losses(what_if.drops).keep)
         self._result = RecordingResult({views: [] for views in estimators})
 
@@ -103,14 +106,15 @@ class _Evaluation:
         result = self._result
         done, seen_ns = 0, set[int]()
         try:
-            with ReadAhead(self._read(), self._prepare) as ahead:
-                for taken, prepared in ahead:
+            with estimating(self._read(), self._frames, self._estimators, one_by_one=self._one_by_one) as estimates:
+                result.pace = estimates.pace
+                for taken, answers in estimates.answers:
                     # Where a clock was set back, a stamp may come twice; frames are named by their stamps.
                     if taken.frames.stamp_ns in seen_ns:
                         result.failed.append((str(taken.frames.stamp_ns), REPEATED))
                     else:
                         seen_ns.add(taken.frames.stamp_ns)
-                        self._infer_all(taken, prepared)
+                        self._keep(taken, answers)
                     done += 1
                     if progress is not None:
                         progress(done + result.thinned)
@@ -130,34 +134,16 @@ class _Evaluation:
             else:
                 self._result.thinned += 1
 
-    def _prepare(self, taken: _Taken) -> dict[Views, Prepared | EstimateError]:
-        """Do for every set of views what comes before the network. In the threads that prepare."""
-        frames = noisy(taken.frames, self._what_if.noise)
-        prepared: dict[Views, Prepared | EstimateError] = {}
-        for views, estimator in self._estimators.items():
-            try:
-                prepared[views] = estimator.prepare(only(frames, views))
-            except EstimateError as error:
-                prepared[views] = error
-        return prepared
+    def _frames(self, taken: _Taken) -> FrameSet:
+        """Return the images as the asked rig would have made them. In the threads that prepare."""
+        return noisy(taken.frames, self._what_if.noise)
 
-    def _infer_all(self, taken: _Taken, prepared: dict[Views, Prepared | EstimateError]) -> None:
-        for index, views in enumerate(self._estimators):
-            self._infer(views, prepared[views], taken, note=index == 0)
-
-    def _infer(self, views: Views, prepared: Prepared | EstimateError, taken: _Taken, note: bool) -> None:
-        estimator = self._estimators[views]
-        try:
-            if isinstance(prepared, EstimateError):
-                raise prepared
-            pose = estimator.infer(prepared)
-        except EstimateError as error:
-            if note:
-                self._result.failed.append((str(taken.frames.stamp_ns), str(error)))
-            return
-        if is_usable(pose):
-            timings_ms = {"pairing": taken.waited_ms}
-            timings_ms |= {stage: MS_PER_S * seconds for stage, seconds in estimator.last_timings_s.items()}
-            self._result.rows[views].append(Estimated(pose, timings_ms))
-        elif note:
-            self._result.failed.append((str(taken.frames.stamp_ns), LOST))
+    def _keep(self, taken: _Taken, answers: Mapping[Views, Answer]) -> None:
+        """Put the poses of one set into the result."""
+        for index, (views, answer) in enumerate(answers.items()):
+            if isinstance(answer, BodyPose) and is_usable(answer):
+                timings_ms = {stage: MS_PER_S * seconds for stage, seconds in answer.timings_s.items()}
+                self._result.rows[views].append(Estimated(answer, {"pairing": taken.waited_ms, **timings_ms}))
+            elif index == 0:
+                reason = LOST if isinstance(answer, BodyPose) else str(answer)
+                self._result.failed.append((str(taken.frames.stamp_ns), reason))

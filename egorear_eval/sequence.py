@@ -1,13 +1,14 @@
 """Run an estimator over an annotated sequence folder, in order, without ROS."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from egorear_eval.clip import Clip, make_clip
+from egorear_eval.estimating import Views, estimating
 from egorear_ros.config import SourceConfig
 from egorear_ros.estimators.base import EstimateError, Estimator
 from egorear_ros.sources.base import SourceError
@@ -37,14 +38,24 @@ class SequenceResult:
         skipped: frames that were not compared.
     """
 
-    clips: dict[tuple[str, ...], Clip] = field(default_factory=dict)
+    clips: dict[Views, Clip] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """A frame of the sequence; without images and truth where these cannot be read, which `problem` explains."""
+
+    index: int
+    frames: FrameSet | None = None
+    joints_device: FloatArray | None = None
+    problem: str = ""
 
 
 def evaluate_sequence(
     path: str,
     rig: Rig,
-    estimators: "dict[tuple[str, ...], Estimator]",
+    estimators: Mapping[Views, Estimator],
     every: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> SequenceResult:
@@ -63,27 +74,23 @@ def evaluate_sequence(
     stems = sequence_stems(check_sequence(path, "evaluation"), rig.views)
     result = SequenceResult()
     chosen = range(0, len(stems), every)
-    compared: dict[tuple[str, ...], list[tuple[str, BodyPose, FloatArray]]] = {views: [] for views in estimators}
-    for done, (index, frames, truth) in enumerate(_read(path, rig, chosen, stems, result.skipped), 1):
-        if progress is not None:
-            progress(done, len(chosen))
-        if frames is None or truth is None:
-            continue
-        for views, estimator in estimators.items():
-            try:
-                pose = estimator.estimate(only(frames, views))
-            except EstimateError as error:
-                result.skipped.append(Skipped(path, stems[index], str(error)))
+    compared: dict[Views, list[tuple[str, BodyPose, FloatArray]]] = {views: [] for views in estimators}
+    with estimating(_read(path, rig, chosen), _frames, estimators) as estimates:
+        for done, (moment, answers) in enumerate(estimates.answers, 1):
+            if progress is not None:
+                progress(done, len(chosen))
+            stem = stems[moment.index]
+            if moment.joints_device is None:
+                result.skipped.append(Skipped(path, stem, moment.problem))
                 continue
-            compared[views].append((stems[index], pose, truth))
+            for views, answer in answers.items():
+                if isinstance(answer, EstimateError):
+                    result.skipped.append(Skipped(path, stem, str(answer)))
+                else:
+                    compared[views].append((stem, answer, moment.joints_device))
     group = movement(Path(path))
     result.clips = {views: _clip(path, group, rows) for views, rows in compared.items()}
     return result
-
-
-def only(frames: FrameSet, views: tuple[str, ...]) -> FrameSet:
-    """Return a frame set without the frames of other views."""
-    return replace(frames, frames={view: frame for view, frame in frames.frames.items() if view in views})
 
 
 def movement(sequence: Path) -> str:
@@ -115,10 +122,14 @@ def _clip(name: str, group: str, rows: list[tuple[str, BodyPose, FloatArray]]) -
     )
 
 
-def _read(
-    path: str, rig: Rig, indices: range, stems: list[str], skipped: list[Skipped]
-) -> Iterator[tuple[int, FrameSet | None, FloatArray | None]]:
-    """Yield frame sets with their truth; what cannot be read goes to `skipped`."""
+def _frames(moment: _Moment) -> FrameSet:
+    if moment.frames is None:
+        raise EstimateError(moment.problem)
+    return moment.frames
+
+
+def _read(path: str, rig: Rig, indices: range) -> Iterator[_Moment]:
+    """Yield frame sets with their truth."""
     config = SourceConfig(kind="sequence", path=path)
     truth = SequenceTruth(config, rig)
     sources = {view: SequenceSource(config, rig, view) for view in rig.views}
@@ -135,10 +146,9 @@ def _read(
                     frames[view] = Frame(view, stamp_ns, picture.encoding, picture.data)
                 joints = np.asarray(truth.joints_device(index))
             except SourceError as error:
-                skipped.append(Skipped(path, stems[index], str(error)))
-                yield index, None, None
+                yield _Moment(index, problem=str(error))
                 continue
-            yield index, FrameSet(stamp_ns, rig.views, frames), joints
+            yield _Moment(index, FrameSet(stamp_ns, rig.views, frames), joints)
     finally:
         for source in sources.values():
             source.close()

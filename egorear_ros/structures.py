@@ -186,6 +186,7 @@ class BodyPose:
         state: what the pose is worth.
         model_id: which estimator and weights made it; "ground_truth" for truth.
         skeleton: the joints' names and parents.
+        timings_s: how long each stage of the method took, s; empty: not known.
     """
 
     stamp_ns: int
@@ -195,6 +196,7 @@ class BodyPose:
     state: TrackingState
     model_id: str
     skeleton: Skeleton = field(default=EGO4VIEW)
+    timings_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def skew_ns(self) -> int:

@@ -64,10 +64,10 @@ class GreyReader:
 
     trained = True
     model_id = "grey"
+    notice = ""
 
     def __init__(self, needs_all: bool = False) -> None:
         self.views = rig_data.VIEWS
-        self.last_timings_s: dict[str, float] = {}
         self._needs_all = needs_all
 
     def warm_up(self) -> None:
@@ -84,10 +84,15 @@ class GreyReader:
         return Prepared(frames.stamp_ns, stamps_ns, sum(greys), {"decode": 0.001})
 
     def infer(self, prepared: Prepared) -> BodyPose:
-        self.last_timings_s = {**prepared.timings_s, "infer": 0.002}
-        joints, confidences = np.full((16, 3), prepared.inputs / 1000.0), np.full(16, 0.5)
-        stamps_ns = prepared.view_stamps_ns
-        return BodyPose(prepared.stamp_ns, joints, confidences, stamps_ns, TrackingState.OK, self.model_id)
+        return BodyPose(
+            prepared.stamp_ns,
+            np.full((16, 3), prepared.inputs / 1000.0),
+            np.full(16, 0.5),
+            prepared.view_stamps_ns,
+            TrackingState.OK,
+            self.model_id,
+            timings_s={**prepared.timings_s, "infer": 0.002},
+        )
 
 
 def grey(frame: Frame) -> float:

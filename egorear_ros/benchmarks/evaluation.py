@@ -143,8 +143,7 @@ def _parts(sets: Iterator[FrameSet], estimator: "Estimator") -> dict[str, float]
     prepared = [estimator.prepare(one) for one in frames]
     prepare_s, infer_s = time.perf_counter() - begin_s, 0.0
     for one in prepared:
-        estimator.infer(one)
-        infer_s += estimator.last_timings_s["infer"]
+        infer_s += estimator.infer(one).timings_s["infer"]
     return {"prepare": len(frames) / prepare_s, "network": len(frames) / infer_s}
 
 

@@ -1,8 +1,8 @@
 """What the pose node, replay and evaluation ask of a method."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from egorear_ros.structures import BodyPose, FrameSet
 
@@ -39,8 +39,6 @@ class Estimator(Protocol):
         model_id: method and weights, written into every pose.
         views: views that it needs, in the model's order.
         trained: False for random weights, whose poses mean nothing.
-        last_timings_s: seconds that each stage of the last estimate took: "decode", "preprocess",
-            "infer", "postprocess".
         notice: what users must know, for example that an execution engine failed and another is used; "" if
             all is as configured.
     """
@@ -48,7 +46,6 @@ class Estimator(Protocol):
     model_id: str
     views: tuple[str, ...]
     trained: bool
-    last_timings_s: dict[str, float]
     notice: str
 
     def warm_up(self) -> None:
@@ -57,6 +54,8 @@ class Estimator(Protocol):
 
     def estimate(self, frames: FrameSet) -> BodyPose:
         """Return the pose that a frame set shows; joints in m, device frame.
+
+        `timings_s` of the pose has the stages "decode", "preprocess", "infer" and "postprocess".
 
         Raises:
             EstimateError: an image is damaged or does not fit the calibration, views are missing
@@ -77,5 +76,36 @@ class Estimator(Protocol):
 
         Raises:
             EstimateError: as `estimate`.
+        """
+        ...
+
+
+@runtime_checkable
+class SideBySide(Protocol):
+    """A method whose poses do not depend on those before, so that many sets can be on their way at the same time.
+
+    For recordings, where only the number of sets a second counts: a set takes longer than alone.
+    """
+
+    def spread(self, threads: int) -> int:
+        """Get ready for `prepare` and `infer_all` in several threads at the same time, each with a core of its own.
+
+        Args:
+            threads: how many.
+
+        Returns:
+            how many sets `infer_all` should be given at a time; 0: the engine takes all cores for one set after
+            another, and nothing has changed.
+        """
+        ...
+
+    def gather(self) -> None:
+        """End `spread`: one set after another again, as fast as possible each."""
+        ...
+
+    def infer_all(self, prepared: Sequence[Prepared]) -> "list[BodyPose | EstimateError]":
+        """Do for several sets what `infer` does for one; the same poses. In place of a pose: why there is none.
+
+        `timings_s` has each set's share of the time that all took together.
         """
         ...

@@ -5,8 +5,9 @@ The EgoPoseFormer baseline shares every step but the network.
 
 import io
 import logging
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,8 +15,8 @@ from PIL import Image
 
 from egorear_ros.estimators.base import EstimateError, Prepared
 from egorear_ros.estimators.confidence import joint_confidences
-from egorear_ros.estimators.preprocessor import MakeBuffer, NetworkInput, Preprocessor
-from egorear_ros.runtimes.base import Prediction, Runtime
+from egorear_ros.estimators.preprocessor import NetworkInput, Preprocess, Preprocessor
+from egorear_ros.runtimes.base import ManyCallers, Prediction, Runtime
 from egorear_ros.runtimes.fallback import FallbackRuntime
 from egorear_ros.structures import BodyPose, Frame, FrameSet, Lens, Rig, TrackingState
 from egorear_ros.tracing import TRACE
@@ -37,8 +38,7 @@ class EgoRearEstimator:
         *,
         trained: bool = True,
         accept_missing_views: bool = False,
-        least_jpeg_px: int = 0,
-        make_buffer: MakeBuffer | None = None,
+        preprocess: Preprocess | None = None,
     ) -> None:
         """Put a method together.
 
@@ -49,19 +49,18 @@ class EgoRearEstimator:
             model_id: written into every pose.
             trained: False for random weights; poses are then marked UNTRAINED.
             accept_missing_views: whether to estimate from the views there are, masking the others.
-            least_jpeg_px: JPEGs are decoded at a reduced scale that leaves this, see `preprocess.decode`.
-            make_buffer: memory for network input; None: ordinary memory.
+            preprocess: makes its input; None: as in training, on the CPU.
         """
         self.model_id = model_id
         self.views = rig.views
         self.trained = trained
-        self.last_timings_s: dict[str, float] = {}
         self.notice = ""
         self._runtime = runtime
         self._rig = rig
         self._accept_missing_views = accept_missing_views
-        self._preprocess = Preprocessor(rig, image_size, least_jpeg_px=least_jpeg_px, make_buffer=make_buffer)
+        self._preprocess = preprocess or Preprocessor(rig, image_size)
         self._sizes_said: set[tuple[str, int, int]] = set()
+        self._least_images = 1
 
     def warm_up(self) -> None:
         """Decode black images and run the network on them, so that all threads and memory are there."""
@@ -85,17 +84,58 @@ class EgoRearEstimator:
 
     def infer(self, prepared: Prepared) -> BodyPose:
         """Run the network; see `Estimator.infer`."""
-        timings = dict(prepared.timings_s)
+        timings: dict[str, float] = {}
         inputs: NetworkInput = prepared.inputs
         with _timed(timings, "infer"), TRACE.span("infer", prepared.stamp_ns):
             prediction = self._runtime.run(inputs.images, None, inputs.view_mask)
         self._preprocess.release(inputs)
-        with _timed(timings, "postprocess"):
-            pose = self._pose(prepared, prediction)
-        self.last_timings_s = timings
-        if isinstance(self._runtime, FallbackRuntime):
-            self.notice = self._runtime.notice
-        return pose
+        notices = (self._preprocess.notice, self._runtime.notice if isinstance(self._runtime, FallbackRuntime) else "")
+        self.notice = " ".join(notice for notice in notices if notice)
+        return self._pose(prepared, prediction, timings["infer"])
+
+    def spread(self, threads: int) -> int:
+        """See `SideBySide.spread`."""
+        least_images = self._runtime.spread(threads) if isinstance(self._runtime, ManyCallers) else 0
+        if not least_images:
+            return 0
+        self._least_images, self._preprocess.in_threads = least_images, False
+        return math.ceil(least_images / len(self.views))
+
+    def gather(self) -> None:
+        """See `SideBySide.gather`."""
+        if isinstance(self._runtime, ManyCallers):
+            self._runtime.gather()
+        self._least_images, self._preprocess.in_threads = 1, True
+
+    def infer_all(self, prepared: Sequence[Prepared]) -> list[BodyPose | EstimateError]:
+        """Run the network on several sets; see `SideBySide.infer_all`."""
+        found: dict[int, BodyPose | EstimateError] = {}
+        for views in dict.fromkeys(tuple(one.view_stamps_ns) for one in prepared):
+            places = [place for place, one in enumerate(prepared) if tuple(one.view_stamps_ns) == views]
+            found |= zip(places, self._infer_alike([prepared[place] for place in places]), strict=True)
+        return [found[place] for place in range(len(prepared))]
+
+    def _infer_alike(self, prepared: Sequence[Prepared]) -> Iterator[BodyPose | EstimateError]:
+        """Yield what sets with the same views give.
+
+        The last one is repeated until there are enough images: a call of another size may be rounded otherwise,
+        and a pose is not to depend on which sets happen to be in its call.
+        """
+        sets = max(len(prepared), math.ceil(self._least_images / len(prepared[0].view_stamps_ns)))
+        inputs: list[NetworkInput] = [one.inputs for one in prepared]
+        timings: dict[str, float] = {}
+        with _timed(timings, "infer"), TRACE.span("infer", prepared[0].stamp_ns):
+            rows = [*range(len(inputs)), *[-1] * (sets - len(inputs))]
+            images = np.concatenate([inputs[row].images for row in rows])
+            mask = inputs[0].view_mask
+            prediction = self._runtime.run(images, None, None if mask is None else mask.repeat(sets, axis=0))
+        for used in inputs:
+            self._preprocess.release(used)
+        for row, one in enumerate(prepared):
+            try:
+                yield self._pose(one, prediction.of(row), timings["infer"] / len(prepared))
+            except EstimateError as error:
+                yield error
 
     def _usable_frames(self, frames: FrameSet) -> dict[str, Frame]:
         """Return the frames of our views, in the model's order."""
@@ -123,21 +163,25 @@ class EgoRearEstimator:
                     f"{size[0]}x{size[1]} px, whose shape is the same. If the camera crops, recalibrate this view."
                 )
 
-    def _pose(self, prepared: Prepared, prediction: Prediction) -> BodyPose:
-        used = prepared.view_stamps_ns
+    def _pose(self, prepared: Prepared, prediction: Prediction, infer_s: float) -> BodyPose:
+        """Return the pose of a prediction of one set."""
+        begin_s, used = time.perf_counter(), prepared.view_stamps_ns
         joints_device = M_PER_CM * prediction.joints_cm[0].astype(np.float64)
         if not np.isfinite(joints_device).all():
             raise EstimateError(
                 f"{self.model_id} returned joints that are not finite. "
                 "Check its weights with `egorear checkpoint info`."
             )
+        confidences = joint_confidences(prediction, [view in used for view in self.views])
+        after_s = {"infer": infer_s, "postprocess": time.perf_counter() - begin_s}
         return BodyPose(
             stamp_ns=prepared.stamp_ns,
             joints_device=joints_device,
-            confidences=joint_confidences(prediction, [view in used for view in self.views]),
+            confidences=confidences,
             view_stamps_ns=used,
             state=self._state(len(used)),
             model_id=self.model_id,
+            timings_s={**prepared.timings_s, **after_s},
         )
 
     def _state(self, used_views: int) -> TrackingState:

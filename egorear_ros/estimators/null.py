@@ -17,7 +17,6 @@ class NullEstimator:
     def __init__(self, views: tuple[str, ...], delay_s: float = 0.0) -> None:
         """Pretend to need `views`, and to think for `delay_s`."""
         self.views = views
-        self.last_timings_s: dict[str, float] = {}
         self.notice = ""
         self._delay_s = delay_s
 
@@ -35,7 +34,6 @@ class NullEstimator:
     def infer(self, prepared: Prepared) -> BodyPose:
         """Return a lost pose without joints."""
         time.sleep(self._delay_s)
-        self.last_timings_s = {"decode": 0.0, "preprocess": 0.0, "infer": self._delay_s, "postprocess": 0.0}
         return BodyPose(
             stamp_ns=prepared.stamp_ns,
             joints_device=np.empty((0, 3)),
@@ -43,4 +41,5 @@ class NullEstimator:
             view_stamps_ns=prepared.view_stamps_ns,
             state=TrackingState.LOST,
             model_id=self.model_id,
+            timings_s={"decode": 0.0, "preprocess": 0.0, "infer": self._delay_s, "postprocess": 0.0},
         )

@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egorear_ros.estimators.preprocess import decode, normalise_into, resize
+from egorear_ros.runtimes.base import Float32Array, Images
 from egorear_ros.structures import Frame, Rig
 from egorear_ros.tracing import TRACE
 
-Float32Array = NDArray[np.float32]
 MakeBuffer = Callable[[tuple[int, ...]], Float32Array]
 
 
@@ -28,10 +29,40 @@ class NetworkInput:
         timings_s: of "decode", until the last view is decoded, and "preprocess", the rest.
     """
 
-    images: Float32Array
+    images: Images
     view_mask: NDArray[np.bool_] | None
     sizes: Mapping[str, tuple[int, int]]
     timings_s: Mapping[str, float]
+
+
+class Preprocess(Protocol):
+    """From frames to network input, and its memory back.
+
+    Attributes:
+        in_threads: whether each view is decoded in a thread of its own; else in the one that calls.
+    """
+
+    in_threads: bool
+
+    @property
+    def notice(self) -> str:
+        """What users must know; "" if all is as configured."""
+        ...
+
+    def __call__(self, frames: Mapping[str, Frame]) -> NetworkInput:
+        """Return the input that frames make; several threads may call.
+
+        Args:
+            frames: by view; views that are missing are masked.
+
+        Raises:
+            EstimateError: an image is damaged or does not fit its lens.
+        """
+        ...
+
+    def release(self, used: NetworkInput) -> None:
+        """Take an input's memory back: it will hold another set."""
+        ...
 
 
 class Preprocessor:
@@ -44,11 +75,17 @@ class Preprocessor:
             full size, exactly as in training.
         make_buffer: allocates single-precision memory of a shape; called as often as inputs are in
             use at the same time, which is once where one set is estimated after the other.
+
+    Attributes:
+        in_threads: whether each view is decoded in a thread of its own; else in the one that calls.
     """
+
+    notice = ""
 
     def __init__(
         self, rig: Rig, image_size: int, *, least_jpeg_px: int = 0, make_buffer: MakeBuffer | None = None
     ) -> None:
+        self.in_threads = True
         self._rig, self._image_size, self._least_px = rig, image_size, least_jpeg_px
         self._make_buffer = make_buffer or _empty
         self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
@@ -58,33 +95,24 @@ class Preprocessor:
         normalise_into(np.zeros((image_size, image_size, 3), dtype=np.uint8), self._black)
 
     def __call__(self, frames: Mapping[str, Frame]) -> NetworkInput:
-        """Return the input that frames make; several threads may call.
-
-        Args:
-            frames: by view; views that are missing are masked.
-
-        Raises:
-            EstimateError: an image is damaged or does not fit its lens.
-        """
+        """Return the input that frames make; see `Preprocess`."""
         begin_s = time.perf_counter()
         images, views = self._take(), self._rig.views
-        jobs = {
-            view: self._pool.submit(self._one, frames[view], images[0, index])
-            for index, view in enumerate(views)
-            if view in frames
-        }
+        parts = {view: (frames[view], images[0, index]) for index, view in enumerate(views) if view in frames}
+        jobs = {view: self._pool.submit(self._one, *part) for view, part in parts.items()} if self.in_threads else {}
         for index, view in enumerate(views):
             if view not in frames:
                 images[0, index] = self._black
         # A buffer whose set failed is not used again: its other views may still be written to.
-        done = {view: job.result() for view, job in jobs.items()}
+        done = {view: jobs[view].result() if jobs else self._one(*part) for view, part in parts.items()}
         decoded_s = max(decoded_s for _, decoded_s in done.values())
         timings_s = {"decode": decoded_s - begin_s, "preprocess": time.perf_counter() - decoded_s}
-        mask = None if len(frames) == len(views) else np.array([[view in frames for view in views]])
-        return NetworkInput(images, mask, {view: size for view, (size, _) in done.items()}, timings_s)
+        sizes = {view: size for view, (size, _) in done.items()}
+        return NetworkInput(images, mask_of(frames, self._rig), sizes, timings_s)
 
     def release(self, used: NetworkInput) -> None:
         """Take an input's memory back: it will hold another set."""
+        assert isinstance(used.images, np.ndarray)  # it is ours
         with self._lock:
             self._free.append(used.images)
 
@@ -102,6 +130,11 @@ class Preprocessor:
         with TRACE.span("preprocess", frame.stamp_ns, view=frame.view):
             normalise_into(resize(decoded.image, self._image_size), out)
         return decoded.size, decoded_s
+
+
+def mask_of(frames: Mapping[str, Frame], rig: Rig) -> NDArray[np.bool_] | None:
+    """Return the (1, V) mask of the views that there are; None if these are all."""
+    return None if len(frames) == len(rig.views) else np.array([[view in frames for view in rig.views]])
 
 
 def _empty(shape: tuple[int, ...]) -> Float32Array:

@@ -60,7 +60,6 @@ class SmoothedEstimator:
         self.model_id = f"{estimator.model_id}+one_euro"
         self.views = estimator.views
         self.trained = estimator.trained
-        self.last_timings_s: dict[str, float] = {}
         self.notice = estimator.notice
 
     def warm_up(self) -> None:
@@ -78,7 +77,7 @@ class SmoothedEstimator:
     def infer(self, prepared: Prepared) -> BodyPose:
         """See `Estimator.infer`; sets come in the order of their stamps."""
         pose = self._estimator.infer(prepared)
-        self.last_timings_s, self.notice = self._estimator.last_timings_s, self._estimator.notice
+        self.notice = self._estimator.notice
         if pose.state == TrackingState.LOST:
             self._filter.reset()
             return pose

@@ -60,7 +60,7 @@ def project(points_camera: ArrayT, lens: Lens) -> tuple[ArrayT, ArrayT]:
     on_axis = square <= 0.0
     ahead = z > 0.0
     distance = xp.sqrt(xp.where(on_axis, 1.0, square))
-    theta = xp.arctan2(xp.where(on_axis, 0.0, distance), xp.where(on_axis & ~ahead, -1.0, z))
+    theta = _arctan2(xp.where(on_axis, 0.0, distance), xp.where(on_axis & ~ahead, -1.0, z), xp)
     radius = _radius(theta, lens, xp)
     # Radius over distance tends to slope over depth, which gives the right gradient on the axis too.
     axis_scale = xp.where(ahead, _axis(lens).slope / xp.where(ahead, z, 1.0), 0.0)
@@ -194,6 +194,19 @@ def _namespace(array: Any) -> ModuleType:
     import torch
 
     return torch
+
+
+def _arctan2(y: Any, x: Any, xp: ModuleType) -> Any:
+    """Return the angle, rounded in the same way however many there are.
+
+    torch computes neighbours in memory several at a time, and what remains of them by another function. That
+    would make the pixel of a point depend on how many others there are; of numbers that are apart it computes
+    each by itself.
+    """
+    if xp is np:
+        return np.arctan2(y, x)
+    apart = xp.stack((y, x), -1)
+    return xp.arctan2(apart[..., 0], apart[..., 1])
 
 
 def _focal(lens: Lens) -> tuple[float, float]:

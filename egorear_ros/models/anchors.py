@@ -65,7 +65,7 @@ class AnchorProjection(nn.Module):
         start_cm, uv, valid = points_cm.clone(), [], []
         for view, lens in enumerate(self.lenses):
             T = T_camera_device[:, view]
-            camera_cm = start_cm @ T[:, :3, :3].mT + CM_PER_M * T[:, None, :3, 3]
+            camera_cm = _rotate(T[:, None, :3, :3], start_cm) + CM_PER_M * T[:, None, :3, 3]
             pixels, _ = project(camera_cm, lens)
             place = torch.stack((pixels[..., 0] / lens.width, pixels[..., 1] / lens.height), dim=-1)
             # The lens's own field of view does not count here: the published models were trained so.
@@ -74,3 +74,13 @@ class AnchorProjection(nn.Module):
             if self.legacy_syn_geometry:
                 start_cm = camera_cm
         return Anchors(start_cm, torch.stack(uv, dim=1), torch.stack(valid, dim=1))
+
+
+def _rotate(rotmat: Tensor, points: Tensor) -> Tensor:
+    """Return (B, J, 3) points turned by (B or 1, 1, 3, 3) rotations.
+
+    Term by term, because the rounding of a matrix product depends on how many poses there are: a pose is the
+    same, to the bit, alone and among others.
+    """
+    x, y, z = points[..., 0:1], points[..., 1:2], points[..., 2:3]
+    return x * rotmat[..., 0] + y * rotmat[..., 1] + z * rotmat[..., 2]

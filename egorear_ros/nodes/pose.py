@@ -151,7 +151,7 @@ class PoseNode(EgorearNode[PoseConfig]):
         stages.add("wait", (now_ns - arrival.arrived_ns) * 1e-9)
         TRACE.add("wait", arrival.arrived_ns, now_ns, arrival.frames.stamp_ns, track="wait for the model")
         pose = estimator.estimate(arrival.frames)
-        for stage, duration_s in estimator.last_timings_s.items():
+        for stage, duration_s in pose.timings_s.items():
             stages.add(stage, duration_s)
         return pose
 

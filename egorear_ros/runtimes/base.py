@@ -1,12 +1,19 @@
 """What an estimator asks of an execution engine."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    import torch
+
+    from egorear_ros.runtimes.device_images import DeviceImages
+
 Float32Array = NDArray[np.float32]
+Images: TypeAlias = "Float32Array | DeviceImages"
+"""(B, V, 3, H, W) normalised images, in ordinary memory or on a GPU."""
 
 
 class RuntimeSetupError(RuntimeError):
@@ -37,8 +44,16 @@ class Prediction:
     scales_cm: Float32Array | None = None
     refined_peaks: bool = False
 
+    def of(self, row: int) -> "Prediction":
+        """Return what is said about one of the frame sets, as of a call with that set alone."""
+        peaks_uv, scores, scales = (
+            None if values is None else values[row : row + 1]
+            for values in (self.peaks_uv, self.peak_scores, self.scales_cm)
+        )
+        return Prediction(self.joints_cm[row : row + 1], peaks_uv, scores, scales, self.refined_peaks)
 
-def check_finite(images: Float32Array, T_camera_device: Float32Array | None) -> None:
+
+def check_finite(images: Float32Array | None, T_camera_device: Float32Array | None) -> None:
     """Raise ValueError, naming the input, if a number is NaN or infinite."""
     for name, values in (("images", images), ("T_camera_device", T_camera_device)):
         if values is not None and not np.isfinite(values).all():
@@ -53,9 +68,14 @@ class Runtime(Protocol):
         """Engine and device, for logs."""
         ...
 
+    @property
+    def image_device(self) -> "torch.device | None":
+        """GPU where images may be already; None: those in ordinary memory are fastest."""
+        ...
+
     def run(
         self,
-        images: Float32Array,
+        images: Images,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
         *,
@@ -64,7 +84,7 @@ class Runtime(Protocol):
         """Run the network.
 
         Args:
-            images: (B, V, 3, H, W) normalised images.
+            images: (B, V, 3, H, W) normalised images; every engine takes them from wherever they are.
             T_camera_device: (B, V, 4, 4) extrinsics, translation in m; None: the rig's own.
             view_mask: (B, V), False where a view is missing; None: all views are there.
             refined_peaks: whether peaks of refined heatmaps are worth their cost; an engine that
@@ -73,4 +93,25 @@ class Runtime(Protocol):
         Raises:
             ValueError: a shape does not fit or an input is not finite.
         """
+        ...
+
+
+@runtime_checkable
+class ManyCallers(Protocol):
+    """A CPU engine that several threads can call at the same time."""
+
+    def spread(self, threads: int) -> int:
+        """Get ready for `run` in several threads at the same time, each call computed by one core.
+
+        Args:
+            threads: how many.
+
+        Returns:
+            how many images, of all sets and views, a call should have at least: fewer cost more each, and may be
+            rounded otherwise than a set alone. 0: this engine takes one call after another, and nothing has changed.
+        """
+        ...
+
+    def gather(self) -> None:
+        """End `spread`: all cores for one call again."""
         ...

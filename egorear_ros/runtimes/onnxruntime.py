@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.runtimes.arrays import as_prediction, make_feed
-from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.base import Float32Array, Images, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
 
@@ -61,6 +61,8 @@ def check_onnxruntime(config: RuntimeConfig) -> None:
 class OnnxRuntime:
     """Runs an exported model."""
 
+    image_device = None
+
     def __init__(
         self,
         path: Path,
@@ -83,14 +85,8 @@ class OnnxRuntime:
         """
         library = import_library("onnxruntime", "onnx")
         name = choose_provider(config, library.get_available_providers())
-        options = library.SessionOptions()
-        options.intra_op_num_threads = config.threads
-        options.log_severity_level = 3
-        providers = _with_options(name, config, engines)
-        try:
-            self._session = library.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:
-            raise RuntimeSetupError(f"onnxruntime cannot load {path}: {error}") from error
+        self._path, self._on_cpu = path, name == "cpu"
+        self._session = self._wide = self._load(config.threads, _with_options(name, config, engines))
         started = self._session.get_providers()
         if PROVIDERS[name] not in started:  # it goes on with another one without raising
             raise RuntimeSetupError(
@@ -101,9 +97,32 @@ class OnnxRuntime:
         self._identity, self._extrinsics = identity, T_camera_device
         self.description = f"onnxruntime {library.__version__}, {config.precision}, on {name}"
 
+    def _load(self, threads: int, providers: list[Any]) -> Any:
+        """Return a session whose operations use so many threads; 0: as many as there are cores."""
+        library = import_library("onnxruntime", "onnx")
+        options = library.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            return library.InferenceSession(str(self._path), options, providers=providers)
+        except Exception as error:
+            raise RuntimeSetupError(f"onnxruntime cannot load {self._path}: {error}") from error
+
+    def spread(self, threads: int) -> int:
+        """See `ManyCallers.spread`."""
+        if not self._on_cpu:
+            return 0
+        if self._session is self._wide:
+            self._session = self._load(1, [PROVIDERS["cpu"]])
+        return 1
+
+    def gather(self) -> None:
+        """See `ManyCallers.gather`."""
+        self._session = self._wide
+
     def run(
         self,
-        images: Float32Array,
+        images: Images,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
         *,

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import local
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.runtimes.arrays import Feed, make_feed, run_each
-from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.base import Float32Array, Images, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
 from egorear_ros.runtimes.onnx_cache import cache_folder
@@ -35,32 +37,47 @@ def check_openvino(config: RuntimeConfig) -> None:
 class OpenVinoRuntime:
     """Runs an exported model."""
 
+    image_device = None
+
     def __init__(
         self, path: Path, identity: ModelIdentity, T_camera_device: Float32Array, config: RuntimeConfig
     ) -> None:
         """Compile a file; see `OnnxRuntime`. What is compiled is kept in the cache for the next start."""
         check_openvino(config)
         library = import_library("openvino", "openvino")
-        settings: dict[str, str | int] = {
-            "INFERENCE_PRECISION_HINT": PRECISIONS[config.precision],
-            "PERFORMANCE_HINT": "LATENCY",
-            "CACHE_DIR": str(cache_folder()),
-        }
-        if config.threads:
-            settings["INFERENCE_NUM_THREADS"] = config.threads
-        core = library.Core()
-        model = core.read_model(str(path))
-        # Of known shape it is faster, and frame sets come one at a time.
-        model.reshape({entry.get_any_name(): [1, *list(entry.partial_shape)[1:]] for entry in model.inputs})
-        compiled = core.compile_model(model, "CPU", settings)
+        self._path, self._precision = path, config.precision
+        threads: dict[str, str | int] = {"INFERENCE_NUM_THREADS": config.threads} if config.threads else {}
+        compiled = self._compile({"PERFORMANCE_HINT": "LATENCY", **threads})
         self._request = compiled.create_infer_request()
         self._names = [output.get_any_name() for output in compiled.outputs]
+        self._streams: Any = None
+        self._own = local()
         self._identity, self._extrinsics = identity, T_camera_device
         self.description = f"openvino {library.__version__}, {config.precision}, on cpu"
 
+    def _compile(self, settings: Mapping[str, str | int]) -> Any:
+        """Return the file compiled for one frame set: of known shape it is faster."""
+        core = import_library("openvino", "openvino").Core()
+        model = core.read_model(str(self._path))
+        model.reshape({entry.get_any_name(): [1, *list(entry.partial_shape)[1:]] for entry in model.inputs})
+        common = {"INFERENCE_PRECISION_HINT": PRECISIONS[self._precision], "CACHE_DIR": str(cache_folder())}
+        return core.compile_model(model, "CPU", {**common, **settings})
+
+    def spread(self, threads: int) -> int:
+        """See `ManyCallers.spread`: a stream of one core for each."""
+        self._own = local()
+        self._streams = self._compile(
+            {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
+        )
+        return 1
+
+    def gather(self) -> None:
+        """See `ManyCallers.gather`."""
+        self._streams, self._own = None, local()
+
     def run(
         self,
-        images: Float32Array,
+        images: Images,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
         *,
@@ -71,5 +88,13 @@ class OpenVinoRuntime:
         return run_each(feed, self._run_one)
 
     def _run_one(self, feed: Feed) -> Mapping[str, Float32Array]:
-        answer = self._request.infer({name: np.ascontiguousarray(values) for name, values in feed.items()})
+        answer = self._free_request().infer({name: np.ascontiguousarray(values) for name, values in feed.items()})
         return {name: np.array(answer[name]) for name in self._names}  # the request reuses its own
+
+    def _free_request(self) -> Any:
+        """Return the request of the thread that calls: no two may use one at the same time."""
+        if self._streams is None:
+            return self._request
+        if not hasattr(self._own, "request"):
+            self._own.request = self._streams.create_infer_request()
+        return self._own.request

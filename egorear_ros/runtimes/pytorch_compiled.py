@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from egorear_ros.config import RuntimeConfig
-from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.base import Float32Array, Images, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.cuda_graph import CudaGraphs
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.onnx_cache import cache_folder
@@ -36,6 +36,8 @@ class CompiledPyTorchRuntime(OptimizedPyTorchRuntime):
 
     Masks are applied instead of leaving views out, so that one compiled program serves all of them.
     """
+
+    _minimal_filtering = False  # the compiler knows nothing of it
 
     def __init__(self, network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> None:
         """Compile for one frame set; see `OptimizedPyTorchRuntime`.
@@ -70,7 +72,7 @@ class CompiledPyTorchRuntime(OptimizedPyTorchRuntime):
 
     def run(
         self,
-        images: Float32Array,
+        images: Images,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
         *,
@@ -81,3 +83,7 @@ class CompiledPyTorchRuntime(OptimizedPyTorchRuntime):
             view_mask = np.ones((len(images), self._views), dtype=bool)
         with self._lock:  # a CUDA graph has one set of buffers
             return super().run(images, T_camera_device, view_mask, refined_peaks=refined_peaks)
+
+    def spread(self, threads: int) -> int:
+        """See `ManyCallers.spread`: one call after another."""
+        return 0

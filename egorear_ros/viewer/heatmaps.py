@@ -56,7 +56,7 @@ class HeatmapEstimator:
         pose = self._method.estimate(frames)
         views = self._method.views
         maps = {} if self._maps is None else dict(zip(views, self._maps, strict=True))
-        elapsed_ms = 1e3 * sum(self._method.last_timings_s.values())
+        elapsed_ms = 1e3 * sum(pose.timings_s.values())
         return pose, {view: maps[view] for view in pose.view_stamps_ns if view in maps}, elapsed_ms
 
     def _keep(self, _network: Any, _inputs: Any, output: Any) -> None:

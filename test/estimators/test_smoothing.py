@@ -91,7 +91,6 @@ class Steps:
     model_id, views, trained, notice = "steps", ("a",), True, ""
 
     def __init__(self, states: list[TrackingState]) -> None:
-        self.last_timings_s: dict[str, float] = {}
         self.states = iter(enumerate(states))
 
     def warm_up(self) -> None:

@@ -1,7 +1,7 @@
 """Evaluation of a small sequence folder with a method that knows the answer, nearly."""
 
+import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from egorear_eval.sequence import evaluate_sequence
-from egorear_ros.estimators.base import EstimateError
+from egorear_ros.estimators.base import EstimateError, Prepared
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.sources.base import SourceError
@@ -24,7 +24,7 @@ class Reader:
 
     model_id = "reader"
     trained = True
-    last_timings_s: Mapping[str, float] = {}
+    notice = ""
 
     def __init__(self, views: tuple[str, ...] = RIG.views) -> None:
         self.views = views
@@ -33,8 +33,9 @@ class Reader:
         pass
 
     def estimate(self, frames: FrameSet) -> BodyPose:
-        import io
+        return self.infer(self.prepare(frames))
 
+    def prepare(self, frames: FrameSet) -> Prepared:
         greys = []
         for view in self.views:
             data = frames.frames[view].data
@@ -43,8 +44,11 @@ class Reader:
                 greys.append(int(np.asarray(Image.open(io.BytesIO(data)))[0, 0, 0]))
             except OSError as error:
                 raise EstimateError(f"{view}: damaged") from error
-        joints = np.full((16, 3), np.mean(greys) / 100.0)
-        return BodyPose(frames.stamp_ns, joints, np.ones(16), {}, TrackingState.OK, self.model_id)
+        return Prepared(frames.stamp_ns, {}, np.mean(greys))
+
+    def infer(self, prepared: Prepared) -> BodyPose:
+        joints = np.full((16, 3), prepared.inputs / 100.0)
+        return BodyPose(prepared.stamp_ns, joints, np.ones(16), {}, TrackingState.OK, self.model_id)
 
 
 @pytest.fixture
