@@ -214,6 +214,13 @@ class EstimatorConfig:
         "for a third; auto: reduced for the small model, exact for others (see docs/preprocessing.md).",
         choices=("auto", "exact", "reduced", "smallest"),
     )
+    preprocess_on: str = setting(
+        "auto",
+        "Where images are resized and normalised; auto: on the GPU where the engine runs on one and takes images there "
+        "(pytorch, pytorch_compiled), else on the CPU. On the GPU JPEGs are decoded there as well if nvImageCodec is "
+        "installed and jpeg_decoding is not exact (see docs/preprocessing.md).",
+        choices=("auto", "cpu", "gpu"),
+    )
     delay_s: float = setting(0.0, "null only: time that an estimate takes.", minimum=0.0, maximum=10.0)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
 

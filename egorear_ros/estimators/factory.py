@@ -7,7 +7,7 @@ from egorear_ros.config import EstimatorConfig, RuntimeConfig
 from egorear_ros.estimators.base import Estimator, EstimatorSetupError
 from egorear_ros.estimators.egorear import EgoRearEstimator
 from egorear_ros.estimators.null import NullEstimator
-from egorear_ros.estimators.preprocessor import MakeBuffer, pinned
+from egorear_ros.estimators.preprocess_choice import make_preprocess
 from egorear_ros.estimators.smoothing import SmoothedEstimator
 from egorear_ros.structures import Rig
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 LOG = logging.getLogger(__name__)
-REDUCED_JPEGS = ("egorear_small",)
-"""Architectures whose accuracy was measured with JPEGs decoded at reduced scale; see docs/preprocessing.md."""
 
 
 def make_estimator(estimator: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
@@ -75,8 +73,7 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
         size,
         model_id,
         accept_missing_views=accept,
-        least_jpeg_px=least_jpeg_px(config, header.architecture, size),
-        make_buffer=_buffers(runtime),
+        preprocess=make_preprocess(config, runtime, engine, rig, size, header.architecture),
     )
 
 
@@ -97,27 +94,5 @@ def _untrained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Est
         model_id,
         trained=False,
         accept_missing_views=config.missing_views == "always",
-        least_jpeg_px=least_jpeg_px(config, config.method, ModelSize.image_size),
-        make_buffer=_buffers(runtime),
+        preprocess=make_preprocess(config, runtime, engine, rig, ModelSize.image_size, config.method),
     )
-
-
-def least_jpeg_px(config: EstimatorConfig, architecture: str, image_size: int) -> int:
-    """Return the size that JPEGs must have when they are decoded, px; 0: their own.
-
-    Args:
-        config: `jpeg_decoding`. Published weights see images exactly as in their training by default.
-        architecture: of the network.
-        image_size: of its input, px.
-    """
-    decoding = config.jpeg_decoding
-    if decoding == "auto":
-        decoding = "reduced" if architecture in REDUCED_JPEGS else "exact"
-    return {"exact": 0, "reduced": 2 * image_size, "smallest": image_size}[decoding]
-
-
-def _buffers(runtime: RuntimeConfig) -> MakeBuffer | None:
-    """Return what allocates network input: page-locked memory where a GPU fetches it."""
-    from egorear_ros.runtimes.pytorch import choose_device
-
-    return pinned if choose_device(runtime.device).type == "cuda" else None

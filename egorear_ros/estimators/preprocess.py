@@ -60,7 +60,7 @@ def decode(frame: Frame, lens: Lens, least_px: int = 0) -> Decoded:
     if isinstance(frame.data, bytes):
         return _decode(frame, frame.data, lens, least_px)
     image = _from_array(frame, frame.data)
-    _check_size(frame, image.size, lens)
+    check_size(frame, image.size, lens)
     return Decoded(image, image.size)
 
 
@@ -97,7 +97,7 @@ def _decode(frame: Frame, data: bytes, lens: Lens, least_px: int) -> Decoded:
     try:
         image = Image.open(io.BytesIO(data), formats=[_FORMATS[frame.encoding]])
         size = image.size
-        _check_size(frame, size, lens)
+        check_size(frame, size, lens)
         if least_px:
             image.draft(None, (least_px, least_px))  # changes nothing if it is no JPEG
         return Decoded(image.convert("RGB"), size)
@@ -120,8 +120,17 @@ def _from_array(frame: Frame, pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
 
 
-def _check_size(frame: Frame, size: tuple[int, int], lens: Lens) -> None:
-    """A uniformly scaled image is fine, because places are fractions of its size; another shape is not."""
+def check_size(frame: Frame, size: tuple[int, int], lens: Lens) -> None:
+    """Check that an image has the shape that was calibrated; of another size it is fine, as places are fractions.
+
+    Args:
+        frame: for words.
+        size: (width, height) of its image, px.
+        lens: the camera's.
+
+    Raises:
+        EstimateError: the aspect ratio is another one.
+    """
     width, height = size
     if abs(width * lens.height - height * lens.width) > 0.5 * max(lens.width, lens.height):
         raise EstimateError(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from egorear_ros.runtimes.base import Float32Array, Prediction, check_finite
+from egorear_ros.runtimes.base import Float32Array, Images, Prediction, check_finite
 from egorear_ros.runtimes.identity import ModelIdentity
 
 Feed = dict[str, NDArray[np.generic]]
@@ -14,7 +14,7 @@ Feed = dict[str, NDArray[np.generic]]
 def make_feed(
     identity: ModelIdentity,
     fixed: Float32Array,
-    images: Float32Array,
+    images: Images,
     T_camera_device: Float32Array | None,
     view_mask: NDArray[np.bool_] | None,
 ) -> Feed:
@@ -30,6 +30,8 @@ def make_feed(
     Raises:
         ValueError: a shape does not fit or a number is not finite.
     """
+    if not isinstance(images, np.ndarray):
+        images = images.array()
     views, size = len(identity.views), identity.image_size
     batch = max(len(images), 1)  # an empty batch has no pose
     _check_shape("images", images, (batch, views, 3, size, size))

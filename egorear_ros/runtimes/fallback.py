@@ -3,12 +3,16 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egorear_ros.config import RuntimeConfig
-from egorear_ros.runtimes.base import Float32Array, Prediction, Runtime
+from egorear_ros.runtimes.base import Float32Array, Images, Prediction, Runtime
+
+if TYPE_CHECKING:
+    import torch
 
 LOG = logging.getLogger(__name__)
 
@@ -38,13 +42,18 @@ class FallbackRuntime:
         return self._engine.description
 
     @property
+    def image_device(self) -> "torch.device | None":
+        """See `Runtime.image_device`: of the engine that works now."""
+        return self._engine.image_device
+
+    @property
     def notice(self) -> str:
         """What went wrong and what is used instead; "" as long as the first engine works."""
         return " ".join(self._notices)
 
     def run(
         self,
-        images: Float32Array,
+        images: Images,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
         *,
@@ -72,13 +81,13 @@ class FallbackRuntime:
             RuntimeError: none can.
         """
         failed = self._engine.description
-        reason = f"{failed} failed: {_first_line(error)}."
+        reason = f"{failed} failed: {first_line(error)}."
         while self._others:
             name, make = self._others.pop(0)
             try:
                 self._engine = make()
             except Exception as next_error:  # noqa: BLE001 -- whatever it is, the one after it may work
-                reason += f" {name} cannot replace it: {_first_line(next_error)}."
+                reason += f" {name} cannot replace it: {first_line(next_error)}."
                 continue
             self._notices.append(f"{reason} {self._engine.description} is used instead.")
             LOG.error("%s Restart the node to try the first engine again.", self._notices[-1])
@@ -108,6 +117,7 @@ def next_engines(config: RuntimeConfig, device_type: str) -> list[tuple[str, Run
     return chain
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an exception says first, without its last full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

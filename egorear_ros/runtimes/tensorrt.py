@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.runtimes.arrays import as_prediction, make_feed
-from egorear_ros.runtimes.base import Float32Array, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.base import Float32Array, Images, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.engine_cache import EngineKey, cached_engine
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
@@ -43,6 +43,8 @@ def check_tensorrt(config: RuntimeConfig) -> torch.device:
 
 class TensorRtRuntime:
     """Runs an exported model as a TensorRT engine, on PyTorch's buffers and stream."""
+
+    image_device = None
 
     def __init__(
         self, path: Path, identity: ModelIdentity, T_camera_device: Float32Array, config: RuntimeConfig
@@ -82,7 +84,7 @@ class TensorRtRuntime:
 
     def run(
         self,
-        images: Float32Array,
+        images: Images,
         T_camera_device: Float32Array | None = None,
         view_mask: NDArray[np.bool_] | None = None,
         *,

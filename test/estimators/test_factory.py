@@ -11,8 +11,9 @@ import yaml
 
 from egorear_ros.config import EstimatorConfig, RuntimeConfig
 from egorear_ros.estimators.base import EstimateError, EstimatorSetupError
-from egorear_ros.estimators.factory import least_jpeg_px, make_estimator
+from egorear_ros.estimators.factory import make_estimator
 from egorear_ros.estimators.null import NullEstimator
+from egorear_ros.estimators.preprocess_choice import least_jpeg_px
 from egorear_ros.models.build import build_network
 from egorear_ros.models.checkpoint import CheckpointError, CheckpointHeader, load_checkpoint, save_checkpoint
 from egorear_ros.models.size import ModelSize

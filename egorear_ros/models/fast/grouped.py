@@ -74,7 +74,7 @@ class GroupedAttention(nn.Module):
         groups, batch, views, joints = taps.pixel.shape[:4]
         by_map = Taps(*(part.permute(1, 0, 2, 4, 3, 5) for part in taps))  # (B, R, V, heads, J, taps)
         flat = Taps(*(part.flatten(0, 3) for part in by_map))
-        summed = gather(self.constant.flatten(0, 2), flat, repeated=True)
+        summed = gather(self.constant.flatten(0, -3), flat, repeated=True)
         return summed.view(batch, groups, views, self.heads, joints, -1).permute(1, 0, 4, 2, 3, 5)
 
 
