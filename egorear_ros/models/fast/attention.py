@@ -37,8 +37,8 @@ class FastDeformableAttention(nn.Module):
         composed = (value @ projection.double()).unflatten(0, (heads, -1))
         constant = (position.double() + bias.double()) @ value.T + value_bias
         self.register_buffer("matrix", composed.mT.float().contiguous(), persistent=False)
-        # (V, H * W, D) becomes (V, heads, H * W, D / heads)
-        constant = constant.unflatten(-1, (heads, -1)).transpose(1, 2)
+        # (V, H * W, D) becomes (V * heads, H * W, D / heads)
+        constant = constant.unflatten(-1, (heads, -1)).transpose(1, 2).flatten(0, 1)
         self.register_buffer("constant", constant.float().contiguous(), persistent=False)
 
     def forward(self, query: Tensor, rows: Tensor, anchors_uv: Tensor, valid: Tensor) -> Tensor:
@@ -63,10 +63,10 @@ class FastDeformableAttention(nn.Module):
 
     def _constant(self, taps: Taps) -> Tensor:
         """Return what the constant map adds, (B, V, J, heads, D / heads)."""
-        if self.constant.shape[2] == 1:
-            return taps.weight.sum(dim=-1, keepdim=True) * self.constant[0, :, 0]
+        if self.constant.shape[1] == 1:
+            return taps.weight.sum(dim=-1, keepdim=True) * self.constant[:, 0]
         views, joints = taps.pixel.shape[1], taps.pixel.shape[2]
         by_head = Taps(*(part.transpose(2, 3) for part in taps))
         flat = Taps(*(part.flatten(0, 2) for part in by_head))
-        summed = gather(self.constant.flatten(0, 1), flat, repeated=True)
+        summed = gather(self.constant, flat, repeated=True)
         return summed.view(-1, views, self.heads, joints, summed.shape[-1]).transpose(2, 3)

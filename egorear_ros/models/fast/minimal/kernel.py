@@ -1,0 +1,259 @@
+"""The convolution as a program: tiles of the map are transformed, multiplied and transformed back.
+
+Threads take tasks, a block of tiles and some panels of outputs, from a common counter. All that a task
+makes in between stays in the cache of its core.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+from llvmlite import ir
+
+from egorear_ros.models.fast.minimal.emit import F32, I64, Emitter, Value
+from egorear_ros.models.fast.minimal.plan import Plan
+
+FLOAT = 4
+"""Bytes."""
+
+SKEW = 64
+"""Bytes between the matrices of two points: without, they would compete for the same few lines of a cache."""
+
+
+class Argument(IntEnum):
+    """Numbers and addresses that a program gets, in 64 bits each."""
+
+    NEXT_TASK = 0
+    NEXT_THREAD = 1
+    TASKS = 2
+    BLOCKS = 3
+    BLOCK_TILES = 4
+    TASK_PANELS = 5
+    PANELS = 6
+    TILES = 7
+    TILES_Y = 8
+    TILES_X = 9
+    HEIGHT = 10
+    WIDTH = 11
+    OUT_HEIGHT = 12
+    OUT_WIDTH = 13
+    CHANNELS = 14
+    IMAGES = 15
+    RESIDUAL = 16
+    RESULT = 17
+    WEIGHTS = 18
+    BIAS = 19
+    ZEROS = 20
+    WASTE = 21
+    WORKSPACE = 22
+    WORKSPACE_BYTES = 23
+    RELU = 24
+
+
+@dataclass(frozen=True)
+class Registers:
+    """How the innermost loop uses a processor's vector registers.
+
+    Attributes:
+        lanes: floats of a register.
+        rows: tiles that are multiplied together, at most.
+        vectors: registers of outputs; rows * vectors registers hold sums.
+    """
+
+    lanes: int
+    rows: int
+    vectors: int
+
+    @property
+    def panel(self) -> int:
+        """Outputs that are computed together."""
+        return self.lanes * self.vectors
+
+
+class Kernel:
+    """Writes the program of one plan."""
+
+    def __init__(self, module: ir.Module, name: str, plan: Plan, registers: Registers) -> None:
+        """Write it.
+
+        Args:
+            module: it becomes a function of.
+            name: of the function.
+            plan: the algorithm.
+            registers: of the processor.
+        """
+        self.plan, self.registers = plan, registers
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64]), name)
+        self.depths = self._table(module, name + "_depths", plan.depths)
+        self.starts = self._table(module, name + "_starts", plan.starts)
+        self.e = e = Emitter(function, registers.lanes)
+        self.arguments = function.args[0]
+        self.value = {a: e.load(e.add(self.arguments, 8 * a), I64) for a in Argument if a > Argument.NEXT_THREAD}
+        self.pixels = e.variable(I64, plan.inputs.shape[1] ** 2)
+        thread = e.fetch_add(e.add(self.arguments, 8 * Argument.NEXT_THREAD))
+        self.transformed = e.add(self[Argument.WORKSPACE], e.mul(thread, self[Argument.WORKSPACE_BYTES]))
+        depth = e.mul(self[Argument.BLOCK_TILES], self[Argument.CHANNELS], FLOAT)
+        self.block_bytes = depth
+        self.summed = e.add(self.transformed, e.mul(depth, plan.products), len(plan.depths) * SKEW)
+        self.sum_bytes = e.add(e.mul(self[Argument.BLOCK_TILES], registers.panel * FLOAT), SKEW)
+        self.has_residual = e.ir.icmp_unsigned("!=", self[Argument.RESIDUAL], I64(0))
+        relu = e.ir.icmp_unsigned("!=", self[Argument.RELU], I64(0))
+        self.floor = e.ir.select(relu, e.constant(0.0), e.constant(-math.inf))
+        self._tasks()
+        e.close()
+
+    def __getitem__(self, argument: Argument) -> Value:
+        return self.value[argument]
+
+    @staticmethod
+    def _table(module: ir.Module, name: str, values: list[int]) -> Value:
+        kind = ir.ArrayType(I64, len(values))
+        table = ir.GlobalVariable(module, kind, name)
+        table.linkage, table.global_constant, table.initializer = "internal", True, ir.Constant(kind, values)
+        return table
+
+    def _tasks(self) -> None:
+        e = self.e
+        with e.forever() as done:
+            task = e.fetch_add(e.add(self.arguments, 8 * Argument.NEXT_TASK))
+            work = e.function.append_basic_block("work")
+            e.ir.cbranch(e.ir.icmp_signed("<", task, self[Argument.TASKS]), work, done)
+            e.ir.position_at_end(work)
+            chunk, block = e.div(task, self[Argument.BLOCKS])
+            first = e.mul(block, self[Argument.BLOCK_TILES])
+            count = e.least(self[Argument.BLOCK_TILES], e.ir.sub(self[Argument.TILES], first))
+            with e.repeat(0, count) as tile:
+                self._transform(e.add(first, tile), tile)
+            start = e.mul(chunk, self[Argument.TASK_PANELS])
+            end = e.least(self[Argument.PANELS], e.add(start, self[Argument.TASK_PANELS]))
+            with e.repeat(start, end) as panel:
+                with e.repeat(0, len(self.plan.depths)) as point:
+                    self._multiply(panel, point, count)
+                with e.repeat(0, count) as tile:
+                    self._finish(e.add(first, tile), tile, panel)
+
+    def _corner(self, tile: Value) -> tuple[Value, Value, Value]:
+        """Return image, first row and first column of a tile's outputs."""
+        e = self.e
+        rest, column = e.div(tile, self[Argument.TILES_X])
+        image, row = e.div(rest, self[Argument.TILES_Y])
+        return image, e.mul(row, self.plan.tile), e.mul(column, self.plan.tile)
+
+    def _transform(self, tile: Value, slot: Value) -> None:
+        """Read a tile's pixels, zeros outside of the map, and write what is multiplied."""
+        e, plan, size = self.e, self.plan, self.plan.inputs.shape[1]
+        channels = self[Argument.CHANNELS]
+        self._find_pixels(tile)
+        with e.repeat(0, channels, e.lanes) as channel:
+            offset = e.mul(channel, FLOAT)
+            columns = []
+            for column in range(size):
+                addresses = [e.ir.load(e.ir.gep(self.pixels, [I64(row * size + column)])) for row in range(size)]
+                pixels = [e.load(e.add(address, offset), e.vector) for address in addresses]
+                columns.append(e.apply(plan.inputs, pixels))
+            for row in range(len(plan.point)):
+                for column, value in enumerate(e.apply(plan.inputs, [pixels[row] for pixels in columns])):
+                    point, index = plan.place(row, column)
+                    depth, start = plan.depths[point], plan.starts[point]
+                    place = e.mul(e.add(e.mul(slot, depth), index), channels, FLOAT)
+                    e.store(value, e.add(self.transformed, e.mul(self.block_bytes, start), point * SKEW, place, offset))
+
+    def _find_pixels(self, tile: Value) -> None:
+        e, plan, size = self.e, self.plan, self.plan.inputs.shape[1]
+        height, width, channels = self[Argument.HEIGHT], self[Argument.WIDTH], self[Argument.CHANNELS]
+        image, top, left = self._corner(tile)
+        rows = [e.add(e.mul(top, plan.stride), row - 1) for row in range(size)]
+        columns = [e.add(e.mul(left, plan.stride), column - 1) for column in range(size)]
+        inside = [e.within(column, width) for column in columns]
+        for index, row in enumerate(rows):
+            line = e.mul(e.add(e.mul(image, height), row), width)
+            there = e.within(row, height)
+            for number, column in enumerate(columns):
+                address = e.add(self[Argument.IMAGES], e.mul(e.add(line, column), channels, FLOAT))
+                chosen = e.ir.select(e.ir.and_(there, inside[number]), address, self[Argument.ZEROS])
+                e.ir.store(chosen, e.ir.gep(self.pixels, [I64(index * size + number)]))
+
+    def _multiply(self, panel: Value, point: Value, count: Value) -> None:
+        """Multiply all tiles of a block with one panel of the weights of one point."""
+        e, registers = self.e, self.registers
+        start, depth = (e.ir.load(e.ir.gep(table, [I64(0), point])) for table in (self.starts, self.depths))
+        channels = self[Argument.CHANNELS]
+        length = e.mul(depth, channels)
+        before = e.mul(e.add(e.mul(panel, self.plan.products), start), channels, registers.panel * FLOAT)
+        weights = e.add(self[Argument.WEIGHTS], before)
+        tiles = e.add(self.transformed, e.mul(self.block_bytes, start), e.mul(point, SKEW))
+        sums = e.add(self.summed, e.mul(point, self.sum_bytes))
+        done = e.variable(I64)
+        e.ir.store(I64(0), done)
+        rows = registers.rows
+        while rows:
+            left = e.ir.sub(count, e.ir.load(done))
+            whole = e.add(e.ir.load(done), e.mul(e.div(left, rows)[0], rows))
+            with e.repeat(e.ir.load(done), whole, rows) as row:
+                self._multiply_rows(rows, e.add(tiles, e.mul(row, length, FLOAT)), weights, sums, row, length)
+            e.ir.store(whole, done)
+            rows = 4 if rows > 4 else rows // 2
+
+    def _multiply_rows(self, rows: int, tiles: Value, weights: Value, sums: Value, first: Value, length: Value) -> None:
+        e, vectors = self.e, self.registers.vectors
+        totals = [[e.variable(e.vector) for _ in range(vectors)] for _ in range(rows)]
+        for row_totals in totals:
+            for total in row_totals:
+                e.ir.store(e.constant(0.0), total)
+        with e.repeat(0, length) as k:
+            place = e.add(weights, e.mul(k, self.registers.panel * FLOAT))
+            loaded = [e.load(e.add(place, v * e.lanes * FLOAT), e.vector) for v in range(vectors)]
+            for row in range(rows):
+                value = e.splat(e.load(e.add(tiles, e.mul(e.add(e.mul(length, row), k), FLOAT)), F32))
+                for v in range(vectors):
+                    e.ir.store(e.fma(value, loaded[v], e.ir.load(totals[row][v])), totals[row][v])
+        for row in range(rows):
+            place = e.add(sums, e.mul(e.add(first, row), self.registers.panel * FLOAT))
+            for v in range(vectors):
+                e.store(e.ir.load(totals[row][v]), e.add(place, v * e.lanes * FLOAT))
+
+    def _finish(self, tile: Value, slot: Value, panel: Value) -> None:
+        """Transform the sums of a tile back, add bias and residual, rectify, and write the pixels of the map."""
+        e, plan, size = self.e, self.plan, self.plan.outputs.shape[1]
+        places = self._result_offsets(tile)
+        with e.repeat(0, self.registers.panel, e.lanes) as lane:
+            row_bytes = self.registers.panel * FLOAT
+            columns = []
+            for column in range(size):
+                sums = []
+                for row in range(size):
+                    place = e.add(e.mul(row * size + column, self.sum_bytes), e.mul(slot, row_bytes))
+                    sums.append(e.load(e.add(self.summed, place, e.mul(lane, FLOAT)), e.vector))
+                columns.append(e.apply(plan.outputs, sums))
+            channel = e.mul(e.add(e.mul(panel, self.registers.panel), lane), FLOAT)
+            bias = e.load(e.add(self[Argument.BIAS], channel), e.vector)
+            for row in range(plan.tile):
+                for column, value in enumerate(e.apply(plan.outputs, [sums[row] for sums in columns])):
+                    self._write(e.ir.fadd(value, bias), *places[row][column], channel)
+
+    def _result_offsets(self, tile: Value) -> list[list[tuple[Value, Value]]]:
+        """Return of each pixel of a tile whether it is on the map, and where its channels begin."""
+        e, plan = self.e, self.plan
+        height, width = self[Argument.OUT_HEIGHT], self[Argument.OUT_WIDTH]
+        outputs = e.mul(self[Argument.PANELS], self.registers.panel * FLOAT)
+        image, top, left = self._corner(tile)
+        places = []
+        for row in range(plan.tile):
+            y = e.add(top, row)
+            line = e.mul(e.add(e.mul(image, height), y), width)
+            there = e.within(y, height)
+            xs = [e.add(left, column) for column in range(plan.tile)]
+            places.append([(e.ir.and_(there, e.within(x, width)), e.mul(e.add(line, x), outputs)) for x in xs])
+        return places
+
+    def _write(self, value: Value, inside: Value, offset: Value, channel: Value) -> None:
+        """Write a vector of a pixel; pixels that are not on the map go where nobody looks."""
+        e = self.e
+        place = e.ir.select(
+            e.ir.and_(inside, self.has_residual), e.add(self[Argument.RESIDUAL], offset), self[Argument.ZEROS]
+        )
+        value = e.ir.fadd(value, e.load(e.add(place, channel), e.vector))
+        # Not a number stays one.
+        value = e.ir.select(e.ir.fcmp_ordered("<", value, self.floor), self.floor, value)
+        place = e.ir.select(inside, e.add(self[Argument.RESULT], offset), self[Argument.WASTE])
+        e.store(value, e.add(place, channel))

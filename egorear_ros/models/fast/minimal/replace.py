@@ -1,0 +1,92 @@
+"""Which convolutions of an inference form are worth it, and putting them in their place."""
+
+import logging
+
+from torch import Tensor, nn
+
+from egorear_ros.models.fast.encoder import FastBlock
+from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
+from egorear_ros.models.fast.minimal.jit import host_registers
+from egorear_ros.models.fast.minimal.kernel import Registers
+from egorear_ros.models.fast.minimal.threads import openmp
+
+LOG = logging.getLogger(__name__)
+
+MANY_WEIGHTS = 512 * 512
+"""Channels in times channels out from which reading transformed weights takes longer than computing."""
+
+
+class MinimalBlock(nn.Module):
+    """A residual block whose sums and ReLUs are part of its convolutions."""
+
+    def __init__(self, block: FastBlock, registers: Registers) -> None:
+        """Rewrite a folded block whose convolutions fit."""
+        super().__init__()
+        self.conv1 = make(block.conv1, registers, relu=True)
+        self.conv2 = make(block.conv2, registers, relu=True)
+        self.shortcut = block.shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See `BasicBlock.forward`."""
+        return self.conv2(self.conv1(x), self.shortcut(x))
+
+
+def use_minimal_filtering(network: nn.Module) -> bool:
+    """Replace the 3x3 convolutions of an inference form that fit, those that follow each other with their ReLU.
+
+    Args:
+        network: made by `optimize`, in single precision, on the CPU; changed in place.
+
+    Returns:
+        Whether it was possible: the processor has vector arithmetic that we know, and PyTorch threads that we can use.
+    """
+    registers = host_registers()
+    if registers is None or openmp() is None:
+        LOG.info("minimal filtering is not available on this machine; convolutions stay PyTorch's.")
+        return False
+    _replace_in(network, registers)
+    return True
+
+
+def fits(layer: nn.Module, registers: Registers) -> bool:
+    """Return whether a layer is a 3x3 convolution with a padding of 1 that fills the registers."""
+    return (
+        isinstance(layer, nn.Conv2d)
+        and layer.kernel_size == (3, 3)
+        and layer.padding == (1, 1)
+        and layer.padding_mode == "zeros"
+        and layer.dilation == (1, 1)
+        and layer.groups == 1
+        and layer.stride in ((1, 1), (2, 2))
+        and layer.in_channels % registers.lanes == 0
+        and layer.out_channels % registers.panel == 0
+    )
+
+
+def make(conv: nn.Conv2d, registers: Registers, *, relu: bool) -> MinimalConv2d:
+    """Return a convolution by minimal filtering with the larger tile, unless its weights would be too many."""
+    many = conv.stride == (1, 1) and conv.in_channels * conv.out_channels >= MANY_WEIGHTS
+    return MinimalConv2d(conv, 2 if many else 4, registers, relu=relu)
+
+
+def _replace_in(module: nn.Module, registers: Registers) -> None:
+    for name, child in list(module.named_children()):
+        if isinstance(child, FastBlock) and fits(child.conv1, registers) and fits(child.conv2, registers):
+            setattr(module, name, MinimalBlock(child, registers))
+            continue
+        _replace_in(child, registers)
+        if type(child) is nn.Sequential:
+            setattr(module, name, _replaced(child, registers))
+
+
+def _replaced(layers: nn.Sequential, registers: Registers) -> nn.Sequential:
+    """Return layers in which convolutions that fit have swallowed their ReLUs."""
+    modules: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d) and fits(layer, registers):
+            modules.append(make(layer, registers, relu=False))
+        elif isinstance(layer, nn.ReLU) and modules and isinstance(modules[-1], MinimalConv2d):
+            modules[-1].relu = True
+        else:
+            modules.append(layer)
+    return nn.Sequential(*modules)
