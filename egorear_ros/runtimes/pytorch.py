@@ -16,7 +16,6 @@ from egorear_ros.heatmap import find_peaks
 from egorear_ros.models.egorear import EgoRearOutput
 from egorear_ros.models.egotap.network import EgoTapOutput
 from egorear_ros.models.fast.grouped import group_refiners
-from egorear_ros.models.fast.minimal.replace import use_minimal_filtering
 from egorear_ros.models.fast.network import FastEgoRear
 from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.lifter import Lift
@@ -120,6 +119,8 @@ class OptimizedPyTorchRuntime(PyTorchRuntime):
         fast = reduce_precision(fast, config.precision, device)
         fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self._minimal_filtering and device.type == "cpu" and config.precision == "fp32":
+            from egorear_ros.models.fast.minimal.replace import use_minimal_filtering
+
             use_minimal_filtering(fast)
         super().__init__(fast, config)
         self.description = f"pytorch {torch.__version__}, inference form, {config.precision}, on {device}"
