@@ -190,7 +190,7 @@ def _camera(view: str, lane: Lane) -> CameraReport:
         lost=lane.steps.missing(period_ns) if period_ns > 0 else 0,
         older=lane.backward.count,
         equal=lane.same.count,
-        jumps=lane.stamp_jumps.count,
+        jumps=lane.arrivals.jumps.count,
         damaged=lane.damaged + lane.empty + lane.other_formats,
     )
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from egorear_ros.bags.arrivals import Events
 from egorear_ros.bags.bag import Bag
-from egorear_ros.bags.lane import Events, Lane
+from egorear_ros.bags.lane import Lane
 from egorear_ros.bags.suggest import suggest_remaps
 from egorear_ros.bags.survey import Survey
 from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
@@ -148,9 +149,16 @@ def _content_findings(lane: Lane, view: str) -> Iterator[Finding]:
 
 
 def _stamp_findings(lane: Lane, view: str) -> Iterator[Finding]:
-    if lane.stamp_jumps.count:
-        text = f"Stamps jump {_places(lane.stamp_jumps)}: the camera's clock was set, or its stamps are wrong."
+    arrivals = lane.arrivals
+    if arrivals.jumps.count:
+        text = f"Stamps jump {_places(arrivals.jumps)}: the camera's clock was set, or its stamps are wrong."
         yield Finding(ERROR, "clock_jump", view, text)
+    if arrivals.delays.count:
+        text = (
+            f"Messages reached the recorder up to {arrivals.latest_s:.1f} s after their stamps said, "
+            f"{_places(arrivals.delays)}: the machine or the connection was busy. The stamps are right."
+        )
+        yield Finding(WARNING, "late", view, text)
     if lane.backward.count:
         text = f"{lane.backward.count} of {lane.count} stamps are older than the one before, {_places(lane.backward)}."
         yield Finding(ERROR, "not_monotonic", view, text)

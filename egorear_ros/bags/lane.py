@@ -1,39 +1,13 @@
 """What is learned about one topic of a recording while it is scanned, in a fixed amount of memory."""
 
-from dataclasses import dataclass, field
-
+from egorear_ros.bags.arrivals import KEPT_EVENTS, Arrivals, Events
 from egorear_ros.bags.base import RawMessage, Topic
 from egorear_ros.bags.cdr import Header, read_header, read_image_head
 from egorear_ros.bags.histogram import Durations
 from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
 from egorear_ros.ros_messages import compressed_encoding
 
-JUMP_NS = 500_000_000
-"""A stamp this far from where it should be is a jump of a clock: `sync.MIN_JUMP_NS`."""
-
-KEPT_EVENTS = 20
-"""So many places are named per kind; all are counted."""
-
 STAMPED = (COMPRESSED_IMAGE, IMAGE, CAMERA_INFO, BODY_POSE)
-
-
-@dataclass
-class Events:
-    """Things that happened, and the first places where they did.
-
-    Attributes:
-        count: how many.
-        first: (seconds since the first message, size in s) of the first ones.
-    """
-
-    count: int = 0
-    first: list[tuple[float, float]] = field(default_factory=list)
-
-    def add(self, at_s: float, size_s: float) -> None:
-        """Count one."""
-        self.count += 1
-        if len(self.first) < KEPT_EVENTS:
-            self.first.append((at_s, size_s))
 
 
 class Lane:
@@ -49,7 +23,7 @@ class Lane:
         steps: durations from stamp to stamp.
         longest: (at_s, size_s) of the longest steps.
         backward, same: stamps older than, and equal to, the one before.
-        stamp_jumps: the stamp jumped although the recorder's clock did not.
+        arrivals: stamps against the recorder's clock.
         damaged: messages without a readable header.
         empty: images without a byte.
         other_formats: images that are neither JPEG nor PNG.
@@ -60,12 +34,11 @@ class Lane:
         self.count = self.bytes = self.damaged = self.empty = self.other_formats = 0
         self.first_ns: int | None = None
         self.last_ns = 0
-        self._last_log_ns = 0
         self.frame_ids: dict[str, int] = {}
         self.contents: dict[bytes, RawMessage] = {}
         self.steps = Durations()
         self.longest: list[tuple[float, float]] = []
-        self.backward, self.same, self.stamp_jumps = Events(), Events(), Events()
+        self.backward, self.same, self.arrivals = Events(), Events(), Arrivals()
 
     def add(self, message: RawMessage, begin_ns: int) -> Header | None:
         """Learn from a message; return its header, if it has one.
@@ -109,22 +82,19 @@ class Lane:
             self.contents.setdefault(message.data[header.end :], message)
 
     def _step(self, stamp_ns: int, log_ns: int, at_s: float) -> None:
+        clock_was_set = self.arrivals.add(stamp_ns, log_ns, at_s)
         if self.first_ns is None:
             self.first_ns = stamp_ns
-        else:
+        elif not clock_was_set:
             step_ns = stamp_ns - self.last_ns
-            log_step_ns = log_ns - self._last_log_ns
-            # A silent camera lets both clocks go on; a camera's clock that was set moves its stamps alone.
-            if abs(step_ns - log_step_ns) > JUMP_NS and log_step_ns > -JUMP_NS:
-                self.stamp_jumps.add(at_s, (step_ns - log_step_ns) * 1e-9)
-            elif step_ns < 0:
+            if step_ns < 0:
                 self.backward.add(at_s, step_ns * 1e-9)
             elif step_ns == 0:
                 self.same.add(at_s, 0.0)
             else:
                 self.steps.add(step_ns)
                 self._keep_long(at_s, step_ns * 1e-9)
-        self.last_ns, self._last_log_ns = stamp_ns, log_ns
+        self.last_ns = stamp_ns
 
     def _keep_long(self, at_s: float, step_s: float) -> None:
         if len(self.longest) < KEPT_EVENTS or step_s > self.longest[-1][1]:

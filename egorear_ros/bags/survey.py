@@ -6,13 +6,14 @@ Memory does not grow with the length of the recording.
 from collections.abc import Callable
 from typing import Any
 
+from egorear_ros.bags.arrivals import JUMP_NS, Events
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.base import BagError, RawMessage
 from egorear_ros.bags.cdr import HEAD_BYTES
 from egorear_ros.bags.decode import decode
 from egorear_ros.bags.frame_sets import catch_up, make_synchronizer
 from egorear_ros.bags.histogram import Durations
-from egorear_ros.bags.lane import JUMP_NS, Events, Lane
+from egorear_ros.bags.lane import Lane
 from egorear_ros.bags.typestore import TF_MESSAGE
 from egorear_ros.bags.views import RigTopics
 from egorear_ros.config import SyncConfig
