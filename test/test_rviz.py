@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -37,6 +38,15 @@ def test_every_view_has_its_overlay_in_rig_order() -> None:
 def test_all_topics_are_those_of_the_graph() -> None:
     published = rig_topics(load_rig("ego4view_syn").views)
     assert {one["Topic"]["Value"] for one in DISPLAYS if "Topic" in one} <= set(published)
+
+
+def test_what_decodes_the_overlays_comes_with_the_package() -> None:
+    """RViz takes the transport from the end of a topic's name, and throws where its plugin is not installed."""
+    needed = {
+        f"{topic.rpartition('/')[2]}_image_transport" for topic in (one["Topic"]["Value"] for one in displays("Image"))
+    }
+    package = ElementTree.parse(Path(__file__).parents[1] / "package.xml")
+    assert needed <= {element.text for element in package.iter("exec_depend")}
 
 
 @pytest.mark.ros
