@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -45,7 +45,7 @@ def test_what_decodes_the_overlays_comes_with_the_package() -> None:
     needed = {
         f"{topic.rpartition('/')[2]}_image_transport" for topic in (one["Topic"]["Value"] for one in displays("Image"))
     }
-    package = ElementTree.parse(Path(__file__).parents[1] / "package.xml")
+    package = ET.parse(Path(__file__).parents[1] / "package.xml")
     assert needed <= {element.text for element in package.iter("exec_depend")}
 
 
