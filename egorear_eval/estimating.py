@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import ceil
 from typing import Generic, TypeVar
 
 from egorear_eval.read_ahead import ReadAhead
@@ -74,7 +75,7 @@ def estimating(
         one_by_one: as on the rig, where latencies matter.
     """
     methods = list(dict.fromkeys(estimators.values()))
-    pace = Pace() if one_by_one else _spread(methods)
+    pace = Pace() if one_by_one else _spread(estimators)
     work = _Work(frames_of, estimators)
     try:
         if pace.threads:
@@ -143,17 +144,18 @@ def _infer(estimator: Estimator, prepared: Prepared) -> Answer:
         return error
 
 
-def _spread(methods: Sequence[Estimator]) -> Pace:
+def _spread(estimators: Mapping[Views, Estimator]) -> Pace:
     """Get all methods ready for several threads; none of them if one cannot."""
+    methods = list(dict.fromkeys(estimators.values()))
     threads = min(MOST_THREADS, _cores())
-    sizes = [method.spread(threads) if isinstance(method, SideBySide) else 0 for method in methods]
-    if sizes and all(sizes):
-        return Pace(threads, max(sizes))
+    images = {method: method.spread(threads) if isinstance(method, SideBySide) else 0 for method in methods}
+    if images and all(images.values()):
+        return Pace(threads, max(ceil(images[method] / len(views)) for views, method in estimators.items()))
     _gather(methods)
     return Pace()
 
 
-def _gather(methods: Sequence[Estimator]) -> None:
+def _gather(methods: Iterable[Estimator]) -> None:
     for method in methods:
         if isinstance(method, SideBySide):
             method.gather()

@@ -60,6 +60,7 @@ def recording_facts(
         "lost_images": {camera.view: camera.lost for camera in report.cameras if camera.lost},
         "longest_gap_ms": max((gap for gap in map(_gap_ms, report.cameras) if gap == gap), default=None),
         **pose_facts(rows),
+        "sets_at_a_time": result.pace.at_a_time,
         "pairing_ms": spread([row.timings_ms["pairing"] for row in rows]),
         "notes": [*damaged_notes(result), *verdict.notes],
         **partial_facts(reasons),

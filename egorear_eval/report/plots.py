@@ -169,7 +169,13 @@ def latency(results: Results) -> str:
     if skew is not None and np.isfinite(skew).any():
         histograms.append(_histogram("skew between the views", skew[np.isfinite(skew)]))
     numbers = table(["stage", "mean ms", "median ms", "95th percentile ms", "99th percentile ms"], rows)
-    return section("Latency", numbers, tag("div", *histograms, class_="plots"), id_="latency")
+    together = results.facts.get("recording", {}).get("sets_at_a_time", 1)
+    words = (
+        f"Up to {together} sets were estimated at the same time: these are the shares of each in the work, not the "
+        "latencies of a rig. `egorear eval bag --one-by-one` measures those."
+    )
+    note = paragraph(words, "note") if together > 1 else ""
+    return section("Latency", note, numbers, tag("div", *histograms, class_="plots"), id_="latency")
 
 
 def _histogram(name: str, values_ms: FloatArray) -> str:

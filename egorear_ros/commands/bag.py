@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from egorear_ros.commands.bag_record import add_record, record
+from egorear_ros.commands.recordings import add_recording_arguments, given_rig, open_with_remap, sync_config
 
 if TYPE_CHECKING:
-    from egorear_ros.bags.bag import Bag
     from egorear_ros.bags.check import BagReport
-    from egorear_ros.config import SyncConfig
     from egorear_ros.structures import Rig
 
 
@@ -32,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
     for action in (info, check):
         action.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 folder, .mcap or .db3 file")
         action.add_argument("--json", action="store_true", help="print all of it as JSON")
-        _add_choice(action)
+        add_recording_arguments(action)
     check.add_argument("--strict", action="store_true", help="warnings count as errors")
 
 
@@ -86,20 +85,7 @@ def _add_to_dataset(actions: Any) -> None:
     parser.add_argument("--split", choices=("train", "validation", "test"), help="name DIR in this list beside it")
     parser.add_argument("--min-views", type=int, default=0, metavar="N", help="views a frame needs (default: all)")
     parser.add_argument("--force", action="store_true", help="replace --out if it exists")
-    _add_choice(parser)
-
-
-def _add_choice(parser: Any) -> None:
-    parser.add_argument(
-        "--calib", default="", metavar="RIG", help="rig calibration, name or path (default: what the recording carries)"
-    )
-    parser.add_argument("--namespace", help="of the rig's topics (default: the one with most cameras)")
-    parser.add_argument(
-        "--remap", action="append", default=[], metavar="FROM:=TO", help="read a topic under another name; repeatable"
-    )
-    parser.add_argument(
-        "--tolerance-ms", type=float, default=8.0, metavar="MS", help="as sync's tolerance_ms (default: 8)"
-    )
+    add_recording_arguments(parser)
 
 
 def _from_dataset(args: argparse.Namespace) -> int:
@@ -130,10 +116,14 @@ def _from_dataset(args: argparse.Namespace) -> int:
 def _to_dataset(args: argparse.Namespace) -> int:
     from egorear_ros.bags.dataset import DatasetOptions, add_to_split, write_dataset
 
-    options = DatasetOptions(namespace=args.namespace, sync=_sync(args), min_views=args.min_views, overwrite=args.force)
-    with _open(args) as bag, _progress() as progress:
+    options = DatasetOptions(
+        namespace=args.namespace, sync=sync_config(args), min_views=args.min_views, overwrite=args.force
+    )
+    with open_with_remap(args) as bag, _progress() as progress:
         task = progress.add_task("frames", total=None)
-        written = write_dataset(bag, args.out, _rig(args), options, lambda done: progress.update(task, completed=done))
+        written = write_dataset(
+            bag, args.out, given_rig(args), options, lambda done: progress.update(task, completed=done)
+        )
     console = _console()
     for remark in written.remarks:
         console.print(remark, style="yellow")
@@ -168,40 +158,11 @@ def _check(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> "BagReport":
     from egorear_ros.bags.check import check_bag
 
-    with _open(args) as bag, _progress() as progress:
+    with open_with_remap(args) as bag, _progress() as progress:
         task = progress.add_task("messages", total=bag.declared)
         return check_bag(
-            bag, _rig(args), args.namespace, _sync(args), lambda done: progress.update(task, completed=done)
+            bag, given_rig(args), args.namespace, sync_config(args), lambda done: progress.update(task, completed=done)
         )
-
-
-def _open(args: argparse.Namespace) -> "Bag":
-    from egorear_ros.bags.bag import open_bag
-
-    return open_bag(args.bag, parse_remap(args.remap))
-
-
-def parse_remap(rules: list[str]) -> dict[str, str]:
-    """Return {recorded: wanted} of `--remap FROM:=TO`.
-
-    Raises:
-        BagError: a rule cannot be read.
-    """
-    from egorear_ros.bags.base import BagError
-
-    remap = {}
-    for rule in rules:
-        old, separator, new = rule.partition(":=")
-        if not (separator and old and new):
-            raise BagError(f"--remap {rule}: expected FROM:=TO, for example /cam0:=/front_left/image_raw/compressed.")
-        remap[old] = new
-    return remap
-
-
-def _rig(args: argparse.Namespace) -> "Rig | None":
-    from egorear_ros.geometry.rig_file import load_rig
-
-    return load_rig(args.calib) if args.calib else None
 
 
 def _sequence_rig(args: argparse.Namespace) -> "Rig":
@@ -214,12 +175,6 @@ def _sequence_rig(args: argparse.Namespace) -> "Rig":
         return load_rig(args.calib)
     name = args.sequence.absolute().name.split("-")[0]
     return load_sequence_rig(args.metadata or args.sequence.absolute().parent / f"{name}_metadata.json", args.calib)
-
-
-def _sync(args: argparse.Namespace) -> "SyncConfig":
-    from egorear_ros.config import SyncConfig
-
-    return SyncConfig(tolerance_ms=args.tolerance_ms)
 
 
 def _print_json(report: "BagReport") -> None:

@@ -14,6 +14,7 @@ from egorear_ros.commands.eval_common import (
     make_view_estimator,
 )
 from egorear_ros.commands.numbers import not_negative
+from egorear_ros.commands.recordings import add_recording_arguments, given_rig, open_with_remap, sync_config
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from egorear_eval.recording_run import Recording, RecordingRun
     from egorear_eval.what_if import WhatIf
     from egorear_ros.bags.bag import Bag
-    from egorear_ros.config import SyncConfig
     from egorear_ros.estimators.base import Estimator
     from egorear_ros.structures import Rig
 
@@ -42,25 +42,18 @@ def add_parser(kinds: Any) -> None:
     add_model_arguments(parser)
     _add_recording(parser)
     _add_what_if(parser)
+    parser.add_argument(
+        "--one-by-one",
+        action="store_true",
+        help="one set after another, as on the rig: slower, but latencies mean something",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for scores, poses and timing")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the page with plots and pictures there")
     add_page_arguments(parser)
 
 
 def _add_recording(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--calib", default="", metavar="RIG", help="rig calibration, name or path (default: what the recording carries)"
-    )
-    parser.add_argument("--namespace", help="of the rig's topics (default: the one with most cameras)")
-    parser.add_argument(
-        "--remap", action="append", default=[], metavar="FROM:=TO", help="read a topic under another name; repeatable"
-    )
-    parser.add_argument(
-        "--tolerance-ms", type=not_negative, default=8.0, metavar="MS", help="as sync's tolerance_ms (default: 8)"
-    )
-    parser.add_argument(
-        "--max-wait-ms", type=not_negative, default=50.0, metavar="MS", help="as sync's max_wait_ms (default: 50)"
-    )
+    add_recording_arguments(parser)
     parser.add_argument(
         "--truth", type=Path, metavar="SEQ", help="take the ground truth from this sequence folder, by stamp"
     )
@@ -109,13 +102,13 @@ def run(args: argparse.Namespace, console: "Console") -> int:
     from egorear_eval.what_if import WhatIf, parse_drop
 
     wait_asleep()
-    with _open(args) as bag:
+    with open_with_remap(args) as bag:
         recording = _look_through(args, bag)
         what_if = WhatIf([parse_drop(text, recording.rig.views) for text in args.drop], args.noise, args.rate)
         estimators = _estimators(args, recording.rig, view_sets(args.views, recording.rig))
         for option, folder in (("--out", args.out), ("--report", args.report)):
             _make_folder(option, folder)
-        result = _evaluate(recording, estimators, what_if)
+        result = _evaluate(args, recording, estimators, what_if)
         model = next(iter(estimators.values()))
         about = {**made_by(args), "model": model.model_id, "trained": model.trained}
         run = write_recording(recording, result, what_if, about, args.truth_tolerance_ms, args.out)
@@ -137,13 +130,6 @@ def _make_folder(option: str, folder: Path | None) -> None:
         raise EvaluationError(f"{option} {folder} cannot be made: {error.strerror}. Choose another folder.") from None
 
 
-def _open(args: argparse.Namespace) -> "Bag":
-    from egorear_ros.bags.bag import open_bag
-    from egorear_ros.commands.bag import parse_remap
-
-    return open_bag(args.bag, parse_remap(args.remap))
-
-
 def _look_through(args: argparse.Namespace, bag: "Bag") -> "Recording":
     from egorear_eval.recording_run import open_recording
 
@@ -151,19 +137,13 @@ def _look_through(args: argparse.Namespace, bag: "Bag") -> "Recording":
         task = bar.add_task("looking through", total=bag.declared, rate="")
         return open_recording(
             bag,
-            _given_rig(args),
+            given_rig(args),
             args.namespace,
-            _sync(args),
+            sync_config(args),
             args.truth,
             _wanted(args),
             lambda done: bar.update(task, completed=done),
         )
-
-
-def _given_rig(args: argparse.Namespace) -> "Rig | None":
-    from egorear_ros.geometry.rig_file import load_rig
-
-    return load_rig(args.calib) if args.calib else None
 
 
 def _wanted(args: argparse.Namespace) -> ViewSet:
@@ -171,12 +151,6 @@ def _wanted(args: argparse.Namespace) -> ViewSet:
     if args.views == "every":
         return ()
     return tuple(dict.fromkeys(view.strip() for view in args.views.replace(";", ",").split(",") if view.strip()))
-
-
-def _sync(args: argparse.Namespace) -> "SyncConfig":
-    from egorear_ros.config import SyncConfig
-
-    return SyncConfig(tolerance_ms=args.tolerance_ms, max_wait_ms=args.max_wait_ms)
 
 
 def _estimators(args: argparse.Namespace, rig: "Rig", sets: list[ViewSet]) -> "dict[ViewSet, Estimator]":
@@ -189,7 +163,9 @@ def _estimators(args: argparse.Namespace, rig: "Rig", sets: list[ViewSet]) -> "d
     return {views: estimator for views, estimator in found.items() if estimator is not None}
 
 
-def _evaluate(recording: "Recording", estimators: "dict[ViewSet, Estimator]", what_if: "WhatIf") -> "RecordingResult":
+def _evaluate(
+    args: argparse.Namespace, recording: "Recording", estimators: "dict[ViewSet, Estimator]", what_if: "WhatIf"
+) -> "RecordingResult":
     from egorear_eval.recording import evaluate_recording
 
     for estimator in dict.fromkeys(estimators.values()):
@@ -201,7 +177,15 @@ def _evaluate(recording: "Recording", estimators: "dict[ViewSet, Estimator]", wh
             speed = bar.tasks[0].speed
             bar.update(task, completed=done, rate=f"{speed:.1f}/s" if speed else "")
 
-        return evaluate_recording(recording.bag, recording.topics, recording.sync, estimators, what_if, progress=show)
+        return evaluate_recording(
+            recording.bag,
+            recording.topics,
+            recording.sync,
+            estimators,
+            what_if,
+            progress=show,
+            one_by_one=args.one_by_one,
+        )
 
 
 def _bar() -> "Progress":

@@ -55,7 +55,7 @@ def make_view_estimator(args: argparse.Namespace, rig: "Rig", views: ViewSet) ->
 
 def made_by(args: argparse.Namespace) -> dict[str, Any]:
     """Return how a run was started, for `scores.json`; `egorear eval report` finds the pictures by it."""
-    from egorear_ros.commands.bag import parse_remap
+    from egorear_ros.commands.recordings import parse_remap
 
     facts: dict[str, Any] = {"command": ["egorear", *args.words], "folder": str(Path.cwd())}
     remap = parse_remap(getattr(args, "remap", []))

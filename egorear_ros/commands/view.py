@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _bag(args: argparse.Namespace, stop: Event) -> int:
     from egorear_ros.bags.bag import open_bag
-    from egorear_ros.commands.bag import parse_remap
+    from egorear_ros.commands.recordings import parse_remap
     from egorear_ros.viewer.recording import BagMoments
 
     with open_bag(args.bag, parse_remap(args.remap)) as bag:

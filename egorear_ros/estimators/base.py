@@ -94,8 +94,8 @@ class SideBySide(Protocol):
             threads: how many.
 
         Returns:
-            how many sets `infer_all` should be given at a time; 0: the engine takes all cores for one set after
-            another, and nothing has changed.
+            how many images `infer_all` should be given at a time, at least; 0: the engine takes all cores for one
+            set after another, and nothing has changed.
         """
         ...
 

@@ -99,7 +99,7 @@ class EgoRearEstimator:
         if not least_images:
             return 0
         self._least_images, self._preprocess.in_threads = least_images, False
-        return math.ceil(least_images / len(self.views))
+        return least_images
 
     def gather(self) -> None:
         """See `SideBySide.gather`."""

@@ -84,3 +84,11 @@ def test_u_counts_in_widths_and_v_in_heights_and_edges_are_outside(wide_rig: Cal
     anchors = AnchorProjection(wide_rig())(points)
     torch.testing.assert_close(anchors.uv[0, 0], torch.tensor([[0.25, 0.2], [0.0, 0.3], [0.75, 1.0], [0.0, 0.2]]))
     assert anchors.valid[0, 0].tolist() == [True, False, False, False]
+
+
+def test_a_pose_is_projected_alike_alone_and_among_others(rig: Rig) -> None:
+    """To the bit, so that an evaluation of several sets at a time agrees with the live rig."""
+    points_cm = POINTS_CM[:1] + 10.0 * torch.randn(9, 16, 3, generator=torch.Generator().manual_seed(0))
+    project = AnchorProjection(rig)
+    together = project(points_cm).uv
+    assert torch.equal(together, torch.cat([project(one[None]).uv for one in points_cm]))

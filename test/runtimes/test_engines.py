@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tiny_networks import tiny_network as network
 from torch import nn
 
 from egorear_ros.config import RuntimeConfig
-from egorear_ros.runtimes.base import Prediction, RuntimeSetupError
+from egorear_ros.runtimes.base import ManyCallers, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.factory import MAKERS, make_runtime
 from egorear_ros.runtimes.identity import ModelFileError
 from egorear_ros.runtimes.onnx_cache import cache_folder, cached_onnx
@@ -217,3 +218,32 @@ def test_auto_remembers_what_it_measured(monkeypatch: pytest.MonkeyPatch, caplog
     monkeypatch.setitem(MAKERS, "openvino", broken)
     assert build(made, config("auto")).description.startswith("pytorch")
     assert "openvino was fastest, but does not work any more: no such processor" in caplog.text
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_several_threads_may_call_an_engine_that_is_spread(
+    engine: str, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ENGINES[engine]:
+        pytest.importorskip(module)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
+    made = build(network("small"), config(engine, threads=2))
+    assert isinstance(made, ManyCallers)
+    images = np.concatenate([inputs(batch)[0][:1] for batch in range(1, 13)])
+    alone = [made.run(one[None]).joints_cm for one in images]
+    assert made.spread(3) >= 1
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            spread = list(pool.map(lambda one: made.run(one[None]).joints_cm, images))
+            np.testing.assert_allclose(spread, alone, rtol=0, atol=1e-4)
+    made.gather()
+    np.testing.assert_array_equal([made.run(one[None]).joints_cm for one in images], alone)
+
+
+def test_predictions_of_one_set_of_several() -> None:
+    random = np.random.default_rng(0)
+    made = Prediction(random.random((3, 16, 3)), random.random((3, 4, 15, 2)), random.random((3, 4, 15)))
+    one = made.of(1)
+    np.testing.assert_array_equal(one.joints_cm, made.joints_cm[1:2])
+    np.testing.assert_array_equal(one.peak_scores, made.peak_scores[1:2])
+    assert one.peaks_uv is not None and one.peaks_uv.shape == (1, 4, 15, 2) and one.scales_cm is None
