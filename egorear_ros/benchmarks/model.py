@@ -1,17 +1,21 @@
-"""One frameset of the published four-view model: time per stage, parameters, memory."""
+"""One frameset of the published four-view model: time per stage and form, parameters, memory."""
 
 import json
 import resource
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from egorear_ros.benchmarks.report import Row
 
-RUNS = 7
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from egorear_ros.benchmarks.stages import Stage
+
+GROUPED = "refiners: inference form, all views at once"
+SEPARATE = "refiners: inference form, one after the other"
 
 
 def measure_model(calib: str) -> list[Row]:
@@ -33,69 +37,72 @@ def measure_model(calib: str) -> list[Row]:
 def _measure(calib: str) -> list[Row]:
     import torch
 
+    from egorear_ros.benchmarks.networks import PAPER, make_subject
+    from egorear_ros.config import RuntimeConfig
     from egorear_ros.geometry.rig_file import load_rig
-    from egorear_ros.models.egorear import EgoRear
-    from egorear_ros.models.size import ModelSize
+    from egorear_ros.runtimes.pytorch import OptimizedPyTorchRuntime
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     imported_mib = _peak_mib()
-    torch.manual_seed(0)
-    rig = load_rig(calib)
-    model = EgoRear(ModelSize(), rig).eval().to(device)
-    images = torch.randn(1, len(rig.views), 3, 256, 256, device=device)
+    subject = make_subject(PAPER, load_rig(calib))
+    network = subject.network.to(device)
+    images = torch.from_numpy(subject.images(1)).to(device)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
     with torch.inference_mode():
-        seconds = _time_stages(model, images, device)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    rows = [Row(name, f"{value * 1e3:.0f} ms") for name, value in seconds.items()]
+        plain_s = _time_plain(network, images)
+        memory = f"{_peak_mib():.0f} MiB ({imported_mib:.0f} MiB before the model)"
+        refiners_s = _time_refiners(network, images)
+        fast = OptimizedPyTorchRuntime(network, RuntimeConfig(device=str(device)), consume=True).network
+        fast_s = _time_fast(fast, images)
+    rows = []
+    for name, seconds in plain_s.items():
+        rows.append(Row(f"{name}: plain module", f"{seconds * 1e3:.1f} ms"))
+        for form, times_s in fast_s.items():
+            rows.append(Row(f"{name}: {form}", f"{times_s[name] * 1e3:.1f} ms, {times_s[name] / seconds:.2f} of plain"))
+    rows += [Row(name, f"{seconds * 1e3:.1f} ms") for name, seconds in refiners_s.items()]
     rows.append(Row("parameters", f"{parameters / 1e6:.1f} M"))
-    rows.append(Row("peak memory of the process", f"{_peak_mib():.0f} MiB ({imported_mib:.0f} MiB before the model)"))
-    if device == "cuda":
+    rows.append(Row("peak memory of the process, plain module", memory))
+    if device.type == "cuda":
         rows.append(Row("peak memory on the GPU", f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"))
     return rows
 
 
-def _time_stages(model: Any, images: Any, device: str) -> dict[str, float]:
-    heatmap, lifter = model.heatmap_estimator, model.pose3d_estimator
-    encoded = heatmap.encode(images)
-    refinement = heatmap.refine(encoded, refined_heatmaps=False)
-    proposal = lifter.propose(refinement.features)
-    maps, peaks = refinement.heatmaps, refinement.peaks
+def _time_plain(network: Any, images: "torch.Tensor") -> dict[str, float]:
+    from egorear_ros.benchmarks.stages import median_s, plain_stages
 
-    def refine() -> None:
-        for view, refiner in enumerate(heatmap.refiners):
-            refiner(view, encoded, maps, peaks.uv, peaks.valid)
-
-    def refined_heatmaps() -> None:
-        for view, refiner in enumerate(heatmap.refiners):
-            refiner.heatmaps(refinement.features[:, view])
-
-    def correct() -> None:
-        lifter.correct(proposal, lifter.project_features(encoded.features), None, None)
-
-    stages: dict[str, Callable[[], Any]] = {
-        "encoders (two: ResNet-18 and neck)": lambda: heatmap.encode(images),
-        "first heatmaps": lambda: heatmap.first_heatmaps(encoded.features),
-        "refiners (four)": refine,
-        "refined heatmaps, only where asked for": refined_heatmaps,
-        "lifter: proposal": lambda: lifter.propose(refinement.features),
-        "lifter: correction": correct,
-        "whole model, with refined heatmaps": lambda: model(images),
-        "whole model, joints only": lambda: model(images, refined_heatmaps=False),
-    }
-    return {name: _median_s(stage, device) for name, stage in stages.items()}
+    return {name: median_s(stage, images.device) for name, stage in plain_stages(network, images).items()}
 
 
-def _median_s(call: Callable[[], Any], device: str) -> float:
+def _time_fast(network: "nn.Module", images: "torch.Tensor") -> dict[str, dict[str, float]]:
+    """Return seconds by form and stage; on a GPU as one launch as well, which is how `pytorch_compiled` runs."""
+    from egorear_ros.benchmarks.stages import fast_stages, median_s, recorded
+
+    stages = fast_stages(network, images)
+    found = {"inference form": {name: median_s(stage, images.device) for name, stage in stages.items()}}
+    if images.device.type == "cuda":
+        graphs = {name: recorded(stage) for name, stage in stages.items()}
+        found["inference form, CUDA graph"] = {name: median_s(graph, images.device) for name, graph in graphs.items()}
+    return found
+
+
+def _time_refiners(network: "nn.Module", images: "torch.Tensor") -> dict[str, float]:
+    """Return seconds of the refiners in both of their forms, neither with other changes."""
     import torch
 
-    times = []
-    for _ in range(RUNS + 1):
-        start = time.perf_counter()
-        call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+    from egorear_ros.benchmarks.stages import fast_stages, median_s, recorded
+    from egorear_ros.models.fast.grouped import group_refiners
+    from egorear_ros.models.fast.optimize import optimize
+
+    found = {}
+    fast = optimize(network)
+    for name in (SEPARATE, GROUPED):
+        fast = group_refiners(fast) if name == GROUPED else fast
+        fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        stage: Stage = fast_stages(fast, images)["refiners (four)"]
+        found[name] = median_s(stage, images.device)
+        if images.device.type == "cuda":
+            found[f"{name}, CUDA graph"] = median_s(recorded(stage), images.device)
+    return found
 
 
 def _peak_mib() -> float:

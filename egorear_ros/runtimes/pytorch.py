@@ -56,6 +56,11 @@ class PyTorchRuntime:
         self._threads_before = 0
         self.description = f"pytorch {torch.__version__} on {self._device}"
 
+    @property
+    def network(self) -> nn.Module:
+        """What is run, on its device."""
+        return self._network
+
     def run(
         self,
         images: Images,

@@ -5,6 +5,7 @@ before projections, channels are mixed before upsampling, constants are computed
 computed that nobody asked for.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
@@ -55,6 +56,16 @@ class FastLayer(nn.Module):
         return self.norm_ffn(query + self.ffn(query))
 
 
+def join_views(parts: Sequence[Tensor]) -> Tensor:
+    """Return (B, V_n, C, H, W) maps of some views and others as one, channels last like each of them.
+
+    Nothing that follows has to lay them out anew then.
+    """
+    if torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling():
+        return torch.cat(list(parts), dim=1)  # compilers choose a layout themselves
+    return torch.cat([part.movedim(2, -1) for part in parts], dim=1).movedim(-1, 2)
+
+
 class FastRefiner(nn.Module):
     """One view's refiner."""
 
@@ -96,7 +107,7 @@ class SeparateRefiners(nn.ModuleList):
         views = tuple(
             refiner(view, encoded, rows, heatmaps, anchors_uv, valid) for view, refiner in enumerate(self.children())
         )
-        return torch.stack([view.features for view in views], dim=1), views
+        return join_views([view.features[:, None] for view in views]), views
 
     def heatmaps(self, features: Tensor) -> Tensor:
         """Map (B, V, C, H, W) refined features to (B, V, J_heatmap, H, W) heatmaps."""
@@ -130,9 +141,9 @@ class FastEgoRear(nn.Module):
     ) -> EgoRearOutput:
         """Estimate poses; see `EgoRear.forward`. Refined heatmaps only if asked for; of the poses the last alone."""
         check_inputs(self.size, images, T_camera_device, view_mask)
-        encoded = self._encode(images, view_mask)
-        rows = encoded.features.flatten(-2).mT.contiguous()
-        heatmaps = mask_views(self._first_heatmaps(encoded.features), view_mask)
+        encoded = self.encode(images, view_mask)
+        rows = rows_of(encoded.features)
+        heatmaps = mask_views(self.first_heatmaps(encoded.features), view_mask)
         peaks = find_peaks(heatmaps)
         features, views = self.refiners(encoded, rows, heatmaps, peaks.uv, peaks.valid)
         features, refined = mask_views(features, view_mask), None
@@ -141,14 +152,16 @@ class FastEgoRear(nn.Module):
         lift = self.lifter(features, rows, T_camera_device, view_mask)
         return EgoRearOutput(Refinement(heatmaps, peaks, features, refined, views), lift)
 
-    def _encode(self, images: Tensor, view_mask: Tensor | None) -> Encoding:
+    def encode(self, images: Tensor, view_mask: Tensor | None) -> Encoding:
+        """See `RefinementNetwork.encode`."""
         encoded = [
             encode_views(self.encoders[group], images[:, views], None if view_mask is None else view_mask[:, views])
             for group, views in self.groups.items()
         ]
-        return Encoding(*(torch.cat(parts, dim=1) for parts in zip(*encoded, strict=True)))
+        return Encoding(*(join_views(parts) for parts in zip(*encoded, strict=True)))
 
-    def _first_heatmaps(self, features: Tensor) -> Tensor:
+    def first_heatmaps(self, features: Tensor) -> Tensor:
+        """See `RefinementNetwork.first_heatmaps`."""
         maps = [
             self.heads[group](features[:, views].flatten(0, 1)).unflatten(0, (-1, views.stop - views.start))
             for group, views in self.groups.items()
@@ -171,8 +184,14 @@ class FastLifter(nn.Module):
         self, refined_features: Tensor, rows: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None
     ) -> Lift:
         """See `Lifter.forward`; `rows` are (B, V, H * W, C) encoder features."""
+        proposal_cm = self.lifter.propose(refined_features, view_mask)
+        return self.correct(proposal_cm, rows, T_camera_device, view_mask)
+
+    def correct(
+        self, proposal_cm: Tensor, rows: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None
+    ) -> Lift:
+        """Return the pose of a (B, J, 3) proposal; see `forward`."""
         lifter = self.lifter
-        proposal_cm = lifter.propose(refined_features, view_mask)
         anchors = lifter.project(proposal_cm, T_camera_device)
         valid = anchors.valid if view_mask is None else anchors.valid & view_mask[..., None]
         query = lifter.first_query(anchors.points_cm)
@@ -180,6 +199,11 @@ class FastLifter(nn.Module):
             query = layer(query, rows, anchors.uv, valid)
         joints_cm = anchors.points_cm + lifter.reg_mlp[-1](lifter.post_norm[-1](query))
         return Lift(joints_cm[None], anchors)
+
+
+def rows_of(features: Tensor) -> Tensor:
+    """Turn (B, V, C, H, W) features into (B, V, H * W, C)."""
+    return features.flatten(-2).mT.contiguous()
 
 
 def _encoder(heatmap: RefinementNetwork, group: str) -> Encoder:
