@@ -94,6 +94,8 @@ def visible_views(results: Results) -> str:
         if chosen.any():
             frames = np.nonzero(chosen)[0]
             rows.append((float(count), results.errors_mm[chosen], _groups(results, frames)))
+    if len(rows) == 1:
+        return paragraph(f"The field of view of {int(rows[0][0])} cameras holds every joint in every frame.", "note")
     joints = ", ".join(f"{len(errors)} in {int(count)}" for count, errors, _ in rows)
     caption = (
         "Mean error of joints by the number of cameras whose field of view holds their true place; the body may "
