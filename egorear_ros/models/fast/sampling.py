@@ -8,6 +8,7 @@ of the map with their weights.
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -60,6 +61,11 @@ def gather(rows: Tensor, taps: Taps, *, repeated: bool = False) -> Tensor:
     entry = (taps.pixel[:, :1, :1] * 0 + 1).cumsum(dim=0) - 1
     if repeated:
         entry = entry % rows.shape[0]
-    picked = rows.reshape(-1, channels)[(taps.pixel + entry * count).flatten()]
-    picked = picked.view(-1, taps.pixel.shape[1], taps.pixel.shape[2], channels)
+    flat, index = rows.reshape(-1, channels), taps.pixel + entry * count
+    if rows.device.type == "cpu" and not (torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()):
+        # The same without writing down what was picked.
+        weight = taps.weight.flatten(0, 1)
+        summed = F.embedding_bag(index.flatten(0, 1), flat, mode="sum", per_sample_weights=weight)
+        return summed.unflatten(0, index.shape[:2])
+    picked = flat[index.flatten()].view(-1, index.shape[1], index.shape[2], channels)
     return (taps.weight[..., None, :] @ picked)[..., 0, :]

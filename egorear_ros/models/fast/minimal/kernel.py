@@ -151,12 +151,12 @@ class Kernel:
                 addresses = [e.ir.load(e.ir.gep(self.pixels, [I64(row * size + column)])) for row in range(size)]
                 pixels = [e.load(e.add(address, offset), e.vector) for address in addresses]
                 columns.append(e.apply(plan.inputs, pixels))
-            for row in range(len(plan.point)):
-                for column, value in enumerate(e.apply(plan.inputs, [pixels[row] for pixels in columns])):
-                    point, index = plan.place(row, column)
-                    depth, start = plan.depths[point], plan.starts[point]
-                    place = e.mul(e.add(e.mul(slot, depth), index), channels, FLOAT)
-                    e.store(value, e.add(self.transformed, e.mul(self.block_bytes, start), point * SKEW, place, offset))
+            rows = [e.apply(plan.inputs, [pixels[row] for pixels in columns]) for row in range(len(plan.point))]
+            for point, (start, depth) in enumerate(zip(plan.starts, plan.depths, strict=True)):
+                place = e.add(self.transformed, e.mul(self.block_bytes, start), point * SKEW, offset)
+                for index, (row, column) in enumerate(plan.products_of[start : start + depth]):
+                    bytes_before = e.mul(e.add(e.mul(slot, depth), index), channels, FLOAT)
+                    e.store(rows[row][column], e.add(place, bytes_before))
 
     def _find_pixels(self, tile: Value) -> None:
         e, plan, size = self.e, self.plan, self.plan.inputs.shape[1]

@@ -1,8 +1,8 @@
 """How a 3x3 convolution of stride 1 or 2 becomes products of matrices."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import torch
@@ -46,6 +46,12 @@ class Plan:
         return [[row for row, p in enumerate(self.point) if p == point] for point in range(self.outputs.shape[1])]
 
     @cached_property
+    def products_of(self) -> list[tuple[int, int]]:
+        """The two rows of each product; those of a point follow each other."""
+        points = product(self.rows_of, self.rows_of)
+        return [pair for one, two in points for pair in product(one, two)]
+
+    @cached_property
     def depths(self) -> list[int]:
         """Of each point in two dimensions, how many products of rows are added up."""
         return [len(first) * len(second) for first in self.rows_of for second in self.rows_of]
@@ -58,13 +64,7 @@ class Plan:
     @property
     def products(self) -> int:
         """Multiplications per tile, channel in and channel out, of which an ordinary convolution needs 9 m^2."""
-        return sum(self.depths)
-
-    def place(self, first: int, second: int) -> tuple[int, int]:
-        """Return the point in two dimensions of two rows, and which of its products theirs is."""
-        one, two = self.point[first], self.point[second]
-        rows, columns = self.rows_of[one], self.rows_of[two]
-        return one * len(self.rows_of) + two, rows.index(first) * len(columns) + columns.index(second)
+        return len(self.products_of)
 
 
 def plan_stride1(tile: int) -> Plan:
@@ -99,14 +99,7 @@ def transform_weights(plan: Plan, weight: Tensor, panel: int) -> Tensor:
     Returns:
         (K / panel, products * C, panel), computed in double precision.
     """
-    basis = torch.from_numpy(plan.weights).to(weight.device)
-    rows = torch.einsum("ai,bj,kcij->abck", basis, basis, weight.double())
-    ordered = [
-        rows[first, second] for one in plan.rows_of for two in plan.rows_of for first, second in _pairs(one, two)
-    ]
-    stacked = torch.stack(ordered)
-    return stacked.unflatten(-1, (-1, panel)).permute(2, 0, 1, 3).flatten(1, 2).float().contiguous()
-
-
-def _pairs(rows: Sequence[int], columns: Sequence[int]) -> list[tuple[int, int]]:
-    return [(first, second) for first in rows for second in columns]
+    basis = torch.from_numpy(np.stack([np.kron(plan.weights[one], plan.weights[two]) for one, two in plan.products_of]))
+    by_tap = weight.double().permute(2, 3, 1, 0).flatten(0, 1)  # (9, C, K)
+    products = (basis @ by_tap.flatten(1)).view(len(basis), by_tap.shape[1], -1, panel)
+    return products.permute(2, 0, 1, 3).to(torch.float32, memory_format=torch.contiguous_format).flatten(1, 2)

@@ -46,5 +46,7 @@ def test_a_plan_filters_with_its_stride(plan: Plan) -> None:
 def test_products_of_a_tile(plan: Plan, products: int) -> None:
     """Ordinary convolutions need 36 and 144."""
     assert plan.products == products == plan.starts[-1] + plan.depths[-1]
-    places = {plan.place(row, column) for row in range(len(plan.point)) for column in range(len(plan.point))}
-    assert sorted(plan.starts[point] + index for point, index in places) == list(range(products))
+    assert len(set(plan.products_of)) == products
+    for point, (start, depth) in enumerate(zip(plan.starts, plan.depths, strict=True)):
+        points = {(plan.point[row], plan.point[column]) for row, column in plan.products_of[start : start + depth]}
+        assert points == {divmod(point, len(plan.rows_of))}
