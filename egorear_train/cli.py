@@ -166,7 +166,8 @@ def train(arguments: Sequence[str], data_class: type[LightningDataModule] = Fram
     """
     _quieten()
     torch.set_float32_matmul_precision("highest")  # as published: single precision
-    verbs = TrainingCli.subcommands()
+    # An abbreviation would set what its writer may not have meant.
+    strict = {"exit_on_error": False, "allow_abbrev": False}
     try:
         TrainingCli(
             Stage,
@@ -174,7 +175,7 @@ def train(arguments: Sequence[str], data_class: type[LightningDataModule] = Fram
             save_config_callback=None,
             trainer_defaults=TRAINER_DEFAULTS,
             seed_everything_default=SEED,
-            parser_kwargs={"exit_on_error": False, **{verb: {"exit_on_error": False} for verb in verbs}},
+            parser_kwargs={**strict, **dict.fromkeys(TrainingCli.subcommands(), strict)},
             subclass_mode_model=True,
             args=list(arguments),
             auto_configure_optimizers=False,

@@ -43,7 +43,11 @@ def read_annotation(path: Path, views: tuple[str, ...]) -> Annotation:
             [[joints[name][f"camera_{view}_pts2d"] for name in HEATMAP_NAMES] for view in views], dtype=np.float64
         )
         visible = _visible(joints, views)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise DamagedFrame(
+            f"{path}: has no {error.args[0]}; expected each joint's device_pts3d, and its pixels in every view."
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
         raise DamagedFrame(f"{path}: no usable annotation ({type(error).__name__}: {error}).") from error
     shapes_fit = joints_cm.shape == (EGO4VIEW.joint_count, 3) and pixels.shape == (len(views), len(HEATMAP_NAMES), 2)
     if not shapes_fit or not (np.isfinite(joints_cm).all() and np.isfinite(pixels).all()):

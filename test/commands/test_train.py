@@ -46,6 +46,7 @@ def test_mistakes_in_a_recipe(mistake: str, tmp_path: Path, capfd: pytest.Captur
     [
         (["fit"], "no stage is named. Give a recipe"),
         (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["fit", "--config", "RECIPE", "--trainer.max_epoch", "3"], "Did you mean `max_epochs`?"),
         (["validate", "--config", "RECIPE", "--ckpt_path", "best"], "has no such checkpoint. Train it first."),
         (["test", "--config", "RECIPE"], "test needs trained weights: --ckpt_path best, last or a .ckpt"),
         (["fit", "--config", "RECIPE", "--ckpt_path", "x.ckpt"], "ckpt_path is x.ckpt, no such file"),

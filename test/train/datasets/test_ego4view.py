@@ -145,6 +145,13 @@ def test_damaged_annotation(root: Path, damage: str) -> None:
         read_annotation(path, RIG.views)
 
 
+def test_a_file_without_targets_says_what_it_lacks(root: Path) -> None:
+    path = list_frames(root, "train")[0].annotation
+    path.write_text(json.dumps({"joints": {}}))
+    with pytest.raises(DamagedFrame, match=r"has no Head; expected each joint's device_pts3d, and its pixels"):
+        read_annotation(path, RIG.views)
+
+
 def test_joint_that_is_not_finite(root: Path) -> None:
     path = list_frames(root, "train")[0].annotation
     content = json.loads(path.read_text())
