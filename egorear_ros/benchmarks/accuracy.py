@@ -15,7 +15,6 @@ from egorear_ros.structures import FloatArray, Frame, Rig
 
 if TYPE_CHECKING:
     from egorear_ros.benchmarks.networks import Subject
-    from egorear_ros.estimators.preprocessor import Preprocessor
     from egorear_ros.runtimes.base import Float32Array, Runtime
 
 MODES = (
@@ -117,15 +116,8 @@ def _samples(subject: "Subject", dataset: str, split: str, count: int) -> Iterat
         name: Preprocessor(subject.rig, size, least_jpeg_px=factor * size) for name, factor in DECODINGS.items()
     }
     for frames, joints_device in read_annotated(dataset, split, subject.rig, count):
-        inputs = {name: _input(prepare, frames) for name, prepare in decoders.items()}
+        inputs = {name: prepare.array(frames) for name, prepare in decoders.items()}
         yield Sample(inputs, CM_PER_M * joints_device)
-
-
-def _input(prepare: "Preprocessor", frames: Mapping[str, Frame]) -> "Float32Array":
-    made = prepare(frames)
-    images = made.images.copy()
-    prepare.release(made)
-    return images
 
 
 def read_annotated(dataset: str, split: str, rig: Rig, count: int) -> Iterator[tuple[dict[str, Frame], FloatArray]]:
@@ -150,7 +142,7 @@ def _quantised(subject: "Subject", dataset: str, split: str, folder: Path) -> Pa
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         prepare = Preprocessor(subject.rig, subject.identity.image_size)
-        images = [_input(prepare, frames)[0] for frames in read_frame_sets([dataset], split, subject.rig, CALIBRATION)]
+        images = [prepare.array(frames)[0] for frames in read_frame_sets([dataset], split, subject.rig, CALIBRATION)]
         partial = path.with_suffix(".partial")
         quantise_onnx(cached_onnx(subject.network, subject.identity), partial, images, own_extrinsics(subject.network))
         partial.replace(path)

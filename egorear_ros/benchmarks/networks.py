@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from egorear_ros.benchmarks.rendered import rendered_images
 from egorear_ros.models.build import build_untrained, load_network, rig_for
 from egorear_ros.models.checkpoint import load_checkpoint
 from egorear_ros.models.size import ModelSize
@@ -26,15 +27,22 @@ class Subject:
         network: in evaluation mode.
         identity: of it.
         rig: its cameras.
+        trained: whether its weights mean something, so that its images must as well.
     """
 
     network: nn.Module
     identity: ModelIdentity
     rig: Rig
+    trained: bool = False
 
     def images(self, batch: int, seed: int = 0) -> np.ndarray:
-        """Return (B, V, 3, H, W) smooth random images, as single precision."""
+        """Return (B, V, 3, H, W) images in single precision: rendered people if it is trained, else smooth noise.
+
+        On noise a trained network is nowhere sure, and a rounded number moves its joints by decimetres.
+        """
         size, views = self.identity.image_size, len(self.identity.views)
+        if self.trained:
+            return rendered_images(self.rig, size, batch, seed)
         coarse = torch.randn(batch * views, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
         images = nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
         return images.view(batch, views, 3, size, size).numpy()
@@ -57,7 +65,8 @@ def make_subject(name: str, rig: Rig) -> Subject:
     checkpoint = load_checkpoint(name)
     rig = rig_for(checkpoint, rig)
     network = load_network(checkpoint, rig).eval()
-    return Subject(network, identify(network, rig, checkpoint.header.size.image_size, checkpoint.model_id), rig)
+    identity = identify(network, rig, checkpoint.header.size.image_size, checkpoint.model_id)
+    return Subject(network, identity, rig, trained=True)
 
 
 def _bias_of_proposal(value: Tensor) -> Tensor:

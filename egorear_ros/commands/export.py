@@ -159,9 +159,5 @@ def _calibration(args: argparse.Namespace, rig: "Rig", size: int) -> "list[Float
     from egorear_ros.estimators.preprocessor import Preprocessor
 
     prepare = Preprocessor(rig, size)
-    made = []
-    for frames in read_frame_sets(args.calibration, args.split, rig, args.frames):
-        inputs = prepare(frames)
-        made.append(inputs.images[0].copy())
-        prepare.release(inputs)
-    return made
+    sets = read_frame_sets(args.calibration, args.split, rig, args.frames)
+    return [prepare.array(frames)[0] for frames in sets]

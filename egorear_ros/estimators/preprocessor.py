@@ -110,6 +110,14 @@ class Preprocessor:
         sizes = {view: size for view, (size, _) in done.items()}
         return NetworkInput(images, mask_of(frames, self._rig), sizes, timings_s)
 
+    def array(self, frames: Mapping[str, Frame]) -> Float32Array:
+        """Return the (1, V, 3, H, W) input that frames make, in memory of its own."""
+        made = self(frames)
+        assert isinstance(made.images, np.ndarray)
+        images = made.images.copy()
+        self.release(made)
+        return images
+
     def release(self, used: NetworkInput) -> None:
         """Take an input's memory back: it will hold another set."""
         assert isinstance(used.images, np.ndarray)  # it is ours
