@@ -7,7 +7,7 @@ from egorear_eval.clip import EvaluationError
 from egorear_ros.bags.check import BagReport
 from egorear_ros.bags.findings import ERROR, Finding
 
-PARTIAL_KINDS = ("broken", "clock_jump", "not_monotonic")
+PARTIAL_KINDS = ("broken", "clock_jump", "not_monotonic", "imageless")
 """Part of such a recording is lost or in doubt."""
 
 
@@ -62,8 +62,10 @@ def _fatal(report: BagReport, views: Sequence[str], calib_given: bool) -> Iterat
         }
         if hopeless.get(finding.kind):
             yield finding
-    if not report.rig:
+    if not report.rig and not any(finding.kind in ("no_calibration", "missing") for finding in errors):
         yield Finding(ERROR, "no_calibration", "", "It does not carry its rig. Give --calib.")
+    if len(report.cameras) == 1:
+        yield Finding(ERROR, "missing", "", f"Images of {report.cameras[0].view} only; a method needs two cameras.")
     if silent:
         rest = [view for view in views if view not in silent]
         hint = f" Or leave them out: --views {','.join(rest)}." if rest else ""

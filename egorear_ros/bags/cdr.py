@@ -36,11 +36,19 @@ def read_header(data: bytes) -> Header | None:
 
 
 class ImageHead(NamedTuple):
-    """Format of a CompressedImage, bytes of its data, and the first of them."""
+    """What a CompressedImage has before its data.
+
+    Attributes:
+        format: as it says.
+        size: bytes of its data.
+        start: the first of them.
+        begin: where they begin in the message.
+    """
 
     format: str
     size: int
     start: bytes
+    begin: int
 
 
 def read_image_head(data: bytes, header: Header) -> ImageHead | None:
@@ -54,7 +62,7 @@ def read_image_head(data: bytes, header: Header) -> ImageHead | None:
         (count,) = struct.unpack_from(f"{order}I", data, offset)
     except struct.error:
         return None
-    return ImageHead(text, count, data[offset + 4 : offset + 8])
+    return ImageHead(text, count, data[offset + 4 : offset + 8], offset + 4)
 
 
 def _aligned(offset: int) -> int:

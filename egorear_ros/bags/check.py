@@ -15,6 +15,7 @@ from egorear_ros.bags.findings import (
     camera_findings,
     comparison_findings,
     file_findings,
+    imageless_findings,
     rig_findings,
     truth_findings,
 )
@@ -142,6 +143,7 @@ def check_bag(
     findings = [*file_findings(bag, survey)]
     if survey.messages:
         findings += rig_findings(bag, topics, namespace is not None)
+        findings += imageless_findings(bag, topics) if rig is None else ()
         for view, topic in topics.images.items():
             findings += camera_findings(survey, view, topic)
         findings += comparison_findings(survey, topics, sync)

@@ -11,7 +11,7 @@ from egorear_ros.bags.survey import Survey
 from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
 from egorear_ros.bags.views import RigTopics, namespaces
 from egorear_ros.config import SyncConfig
-from egorear_ros.names import TF_STATIC_TOPIC
+from egorear_ros.names import TF_STATIC_TOPIC, camera_info_topic, image_topic
 
 ERROR, WARNING = "error", "warning"
 
@@ -57,7 +57,7 @@ def file_findings(bag: Bag, survey: Survey) -> Iterator[Finding]:
         text = f"metadata.yaml promises {bag.declared} messages, and {survey.messages} were found."
         yield Finding(ERROR if bag.declared > survey.messages else WARNING, "count", "", text)
     if survey.clock_jumps.count:
-        text = f"The recorder's clock went back {_places(survey.clock_jumps)}: it was set while recording."
+        text = f"The recorder's clock went back {_places(survey.clock_jumps, '')}: it was set while recording."
         yield Finding(ERROR, "clock_jump", "", text)
 
 
@@ -80,6 +80,24 @@ def rig_findings(bag: Bag, topics: RigTopics, namespace_given: bool) -> Iterator
     wanted = {name: COMPRESSED_IMAGE if name.endswith("/compressed") else IMAGE for name in topics.images.values()}
     wanted |= {topics.info(view): CAMERA_INFO for view in topics.views}
     yield from _type_findings(bag, wanted | {topics.truth: BODY_POSE, TF_STATIC_TOPIC: TF_MESSAGE})
+
+
+def imageless_findings(bag: Bag, topics: RigTopics) -> Iterator[Finding]:
+    """Yield cameras that somebody calibrated but nobody recorded; for a recording that does not carry its rig."""
+    ends = {topic.name: topic.name.removeprefix(f"{topics.namespace}/") for topic in bag.topics}
+    infos = [ends[topic.name] for topic in bag.topics if topic.type == CAMERA_INFO]
+    views = [name.partition("/")[0] for name in infos if name == camera_info_topic(name.partition("/")[0])]
+    wanted = {view: topics.name(image_topic(view)) for view in views if view not in topics.views}
+    if not wanted or not topics.views:
+        return
+    hints = suggest_remaps(
+        bag.topics, RigTopics(topics.namespace, (*topics.views, *wanted), {**topics.images, **wanted})
+    )
+    hint = f" By type and name, try: {' '.join(hints)}" if hints else ""
+    text = (
+        f"CameraInfo of {', '.join(wanted)}, but no images. Not in the recording: {', '.join(wanted.values())}.{hint}"
+    )
+    yield Finding(ERROR, "imageless", "", text)
 
 
 def camera_findings(survey: Survey, view: str, topic: str) -> Iterator[Finding]:
@@ -138,7 +156,7 @@ def _type_findings(bag: Bag, wanted: dict[str, str]) -> Iterator[Finding]:
 
 def _content_findings(lane: Lane, view: str) -> Iterator[Finding]:
     if lane.damaged:
-        yield Finding(ERROR, "damaged", view, f"{lane.damaged} of {lane.count} messages have no readable header.")
+        yield Finding(ERROR, "damaged", view, f"{lane.damaged} of {lane.count} messages are damaged or cut off.")
     if lane.empty:
         yield Finding(ERROR, "empty", view, f"{lane.empty} of {lane.count} images have no data.")
     if lane.other_formats:
@@ -160,7 +178,8 @@ def _stamp_findings(lane: Lane, view: str) -> Iterator[Finding]:
         )
         yield Finding(WARNING, "late", view, text)
     if lane.backward.count:
-        text = f"{lane.backward.count} of {lane.count} stamps are older than the one before, {_places(lane.backward)}."
+        where = _places(lane.backward, "")
+        text = f"{lane.backward.count} of {lane.count} stamps are older than the one before, {where}."
         yield Finding(ERROR, "not_monotonic", view, text)
     if lane.same.count:
         text = f"{lane.same.count} of {lane.count} stamps equal the one before: those images are not used."
@@ -197,9 +216,17 @@ def _set_findings(survey: Survey, lost: int, sync: SyncConfig) -> Iterator[Findi
     yield Finding(ERROR, "skew", "", text)
 
 
-def _places(events: Events) -> str:
-    """Say where something happened, for example "by -3.2 s at 12.0 s and at 2 more places"."""
+def _places(events: Events, sign: str = "+") -> str:
+    """Say where something happened, for example "by -3.2 s at 12.0 s and at 2 more places".
+
+    Args:
+        events: at least one.
+        sign: "" where words say already which way.
+    """
     at_s, size_s = events.first[0]
-    size = f"by {size_s:+.3g} s " if size_s else ""
-    more = f" and at {events.count - 1} more places" if events.count > 1 else ""
+    size_s = size_s if sign else abs(size_s)
+    number = f"{size_s:{sign}.3g}" if abs(size_s) < 1000.0 else f"{size_s:{sign}.0f}"
+    size = f"by {number} s " if size_s else ""
+    others = events.count - 1
+    more = f" and at {others} more place{'s' if others > 1 else ''}" if others else ""
     return f"{size}at {at_s:.1f} s{more}"

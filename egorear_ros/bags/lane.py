@@ -74,8 +74,9 @@ class Lane:
             self.frame_ids[header.frame_id] = self.frame_ids.get(header.frame_id, 0) + 1
         if self.topic.type == COMPRESSED_IMAGE:
             image = read_image_head(message.data, header)
-            self.damaged += image is None
-            if image is not None:
+            if image is None or image.begin + image.size > message.size:
+                self.damaged += 1
+            else:
                 self.empty += image.size == 0
                 self.other_formats += image.size > 0 and not compressed_encoding(image.format, image.start)
         elif self.topic.type == CAMERA_INFO and len(self.contents) < KEPT_EVENTS:

@@ -180,12 +180,12 @@ CASES: dict[str, tuple[Callable[[Rows], Rows], set[tuple[str, str]], str]] = {
     "the computer's clock goes back": (
         lambda rows: everything_later(rows, 20, -(10**10)),
         {("clock_jump", ""), *(("not_monotonic", view) for view in rig_data.VIEWS)},
-        "The recorder's clock went back by -9.95 s at 1.0 s",
+        "The recorder's clock went back by 9.95 s at 1.0 s",
     ),
     "stamps out of order": (
         lambda rows: shifted(rows, BACK_LEFT, range(20, 21), -90_000_000),
         {("not_monotonic", "back_left"), ("gaps", "back_left")},
-        "1 of 40 stamps are older than the one before, by -0.04 s at",
+        "1 of 40 stamps are older than the one before, by 0.04 s at",
     ),
     "equal stamps": (
         lambda rows: shifted(rows, BACK_LEFT, range(20, 21), -50_000_000),
@@ -230,7 +230,17 @@ CASES: dict[str, tuple[Callable[[Rows], Rows], set[tuple[str, str]], str]] = {
     "damaged images": (
         lambda rows: [(row[0], row[1], row[2], b"\0\1abc") if row[0] == BACK_LEFT else row for row in rows],
         {("damaged", "back_left"), ("skew", "")},
-        "40 of 40 messages have no readable header",
+        "40 of 40 messages are damaged or cut off",
+    ),
+    "images that are cut off": (
+        lambda rows: [(*row[:3], row[3][:-1]) if row[0] == BACK_LEFT else row for row in rows],
+        {("damaged", "back_left")},
+        "40 of 40 messages are damaged or cut off",
+    ),
+    "other names and no rig": (
+        lambda rows: [("/helmet/rear_left/jpeg" if row[0] == BACK_LEFT else row[0], *row[1:]) for row in rows],
+        {("imageless", "")},
+        f"--remap /helmet/rear_left/jpeg:={BACK_LEFT}",
     ),
 }
 
@@ -240,8 +250,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str) -> None:
     spoil, expected, words = CASES[name]
     report = check(tmp_path / "bag", spoil(bag_data.rig_rows(40)))
     if name == "a silent camera":
-        # Nothing in the recording says that there should be a fourth camera.
-        assert kinds(report) == set()
+        assert kinds(report) == {("imageless", "")}
+        assert f"CameraInfo of back_left, but no images. Not in the recording: {BACK_LEFT}." in text(report)
+        # Without it, nothing in the recording says that there should be a fourth camera.
+        silent = without(spoil(bag_data.rig_rows(40)), "/back_left/camera_info")
+        assert kinds(check(tmp_path / "three", silent)) == set()
         report = check(tmp_path / "with_rig", spoil(bag_data.rig_rows(40)), bag_data.rig())
     assert kinds(report) == expected
     assert words in text(report) and not report.good

@@ -265,6 +265,7 @@ def test_both_kinds_of_storage_give_the_same(tmp_path: Path) -> None:
         ("one view missing", "Or leave them out: --views front_left,front_right,back_right"),
         ("wrong type", "has messages of type"),
         ("two cameras on one topic", "Images of several cameras on one topic"),
+        ("one camera", "Images of front_left only; a method needs two cameras"),
         ("no pairs", "no frame set of enough views came together"),
     ],
 )
@@ -280,6 +281,7 @@ def test_what_cannot_be_evaluated_is_refused_in_words(tmp_path: Path, change: st
         "no rig": [row for row in plain if row[1] != CAMERA_INFO],
         "other names": [("/helmet/rear_left/jpeg" if row[0] == topic else row[0], *row[1:]) for row in plain],
         "one view missing": [row for row in plain if row[0] != topic],
+        "one camera": [row for row in plain if "image_raw" not in row[0] or "front_left" in row[0]],
         "wrong type": [(topic, *info[1:2], row[2], info[3]) if row[0] == topic else row for row in plain],
         "two cameras on one topic": [
             bag_data.image_row(topic, row[2], row[2], f"cam{index % 2}") if row[0] == topic else row
@@ -290,7 +292,7 @@ def test_what_cannot_be_evaluated_is_refused_in_words(tmp_path: Path, change: st
         + [bag_data.image_row(f"/{view}/image_raw/compressed", 9 * 10**9, 9) for view in VIEWS[1:2]]
         + [bag_data.image_row("/back_right/image_raw/compressed", 99 * 10**9, 9)],
     }[change]
-    bag = write(tmp_path / "bag", changed, rig=change != "no rig")
+    bag = write(tmp_path / "bag", changed, rig=change not in ("no rig", "one camera"))
     with pytest.raises(EvaluationError, match=re.escape(words)):
         evaluate(bag, tmp_path / "out")
     assert not (tmp_path / "out").exists()
