@@ -12,8 +12,11 @@ from egorear_ros.models.fast.minimal.kernel import FLOAT, SKEW, Argument, Regist
 from egorear_ros.models.fast.minimal.plan import Plan, transform_weights
 from egorear_ros.models.fast.minimal.threads import run_on_threads
 
-BLOCK_BYTES = 1_000_000
-"""What a block of tiles may occupy between transforms: about a core's second cache. Twice or half hardly matters."""
+BLOCK_BYTES = 1_500_000
+"""What a block of tiles may occupy between transforms, about a core's second cache.
+
+Half hardly matters for one core. Where weights are large and maps small, one block and not two means that each core
+reads a part of the weights, and not both read all of them."""
 
 LINE = 64
 """Bytes of a cache line."""
@@ -88,7 +91,7 @@ class MinimalConv2d(nn.Module):
         self.register_buffer("bias", bias, persistent=False)
         zeros = torch.zeros(max(conv.in_channels, conv.out_channels))
         self.register_buffer("zeros", zeros, persistent=False)
-        self._program = compiled(self.stride, tile, registers)
+        compiled(self.stride, tile, registers)  # now, not when the first image is there
         self._known: dict[tuple[int, ...], tuple[bytes, int]] = {}
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
@@ -117,7 +120,7 @@ class MinimalConv2d(nn.Module):
         arguments[Argument.ZEROS] = self.zeros.data_ptr()
         arguments[Argument.WASTE] = workspace
         arguments[Argument.WORKSPACE] = workspace + _round_up(self.out_channels * FLOAT)
-        run_on_threads(self._program, ctypes.addressof(arguments), threads)
+        run_on_threads(compiled(self.stride, self.tile, self.registers), ctypes.addressof(arguments), threads)
         return result
 
     def extra_repr(self) -> str:
@@ -125,10 +128,12 @@ class MinimalConv2d(nn.Module):
         return f"{self.in_channels}, {self.out_channels}, stride={self.stride}, tile={self.tile}, relu={self.relu}"
 
     def _checked_shape(self, x: Tensor, residual: Tensor | None) -> tuple[int, int, int, int]:
-        if x.ndim != 4 or x.shape[1] != self.in_channels or x.dtype != torch.float32 or x.device.type != "cpu":
+        single = x.dtype == self.weight.dtype == torch.float32 and x.device.type == self.weight.device.type == "cpu"
+        if x.ndim != 4 or x.shape[1] != self.in_channels or not single:
             raise ValueError(
-                f"input is {tuple(x.shape)}, {x.dtype}, on {x.device}; expected (N, {self.in_channels}, H, W), "
-                "torch.float32, on cpu. Other engines and precisions use the network before `use_minimal_filtering`."
+                f"input is {tuple(x.shape)}, {x.dtype}, on {x.device}, and weights are {self.weight.dtype}, on "
+                f"{self.weight.device}; expected (N, {self.in_channels}, H, W), torch.float32, on cpu. Other engines "
+                "and precisions use the network as it is before `use_minimal_filtering`."
             )
         height, width = ((length - 1) // self.stride + 1 for length in x.shape[2:])
         shape = (len(x), self.out_channels, height, width)

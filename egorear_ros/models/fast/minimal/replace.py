@@ -91,6 +91,8 @@ def _replaced(layers: nn.Sequential, registers: Registers) -> nn.Sequential:
             modules.append(make(layer, registers, relu=False))
         elif isinstance(layer, nn.ReLU) and modules and isinstance(modules[-1], MinimalConv2d):
             modules[-1].relu = True
+        elif isinstance(layer, nn.ReLU) and modules and isinstance(modules[-1], nn.Conv2d):
+            modules.append(nn.ReLU(inplace=True))  # nobody else has what a convolution made
         else:
             modules.append(layer)
     return nn.Sequential(*modules)

@@ -1,5 +1,6 @@
 """Minimal filtering against convolutions in double precision."""
 
+import pickle
 import threading
 
 import pytest
@@ -19,13 +20,22 @@ pytestmark = pytest.mark.skipif(
 )
 REGISTERS = host_registers() or Registers(1, 1, 1)
 KINDS = [(1, 2), (1, 4), (2, 2), (2, 4)]
+NARROW = Registers(lanes=4, rows=6, vectors=4), Registers(lanes=8, rows=6, vectors=2)
+"""Of processors with shorter vectors; any processor can do the same in parts."""
 
 
 def make(
-    stride: int, tile: int, *, channels: int = 16, panels: int = 1, relu: bool = False, bias: bool = True
+    stride: int,
+    tile: int,
+    *,
+    channels: int = 16,
+    panels: int = 1,
+    relu: bool = False,
+    bias: bool = True,
+    registers: Registers = REGISTERS,
 ) -> tuple[MinimalConv2d, nn.Conv2d]:
-    conv = nn.Conv2d(channels, panels * REGISTERS.panel, 3, stride, 1, bias=bias).requires_grad_(False)
-    return MinimalConv2d(conv, tile, REGISTERS, relu=relu), conv
+    conv = nn.Conv2d(channels, panels * registers.panel, 3, stride, 1, bias=bias).requires_grad_(False)
+    return MinimalConv2d(conv, tile, registers, relu=relu), conv
 
 
 def naive(conv: nn.Conv2d, x: Tensor, residual: Tensor | None, *, relu: bool) -> Tensor:
@@ -62,6 +72,21 @@ def test_any_shape(
     found = layer(x, residual)
     assert found.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(found, naive(conv, x, residual, relu=relu), atol=5e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("registers", NARROW, ids=["128 bits", "256 bits"])
+@pytest.mark.parametrize("kind", [(1, 4), (2, 2)])
+def test_other_processors(kind: tuple[int, int], registers: Registers) -> None:
+    layer, conv = make(*kind, channels=24, panels=3, relu=True, registers=registers)
+    x = torch.randn(2, 24, 11, 17)
+    torch.testing.assert_close(layer(x), naive(conv, x, None, relu=True), atol=5e-5, rtol=1e-5)
+
+
+def test_a_copy_made_by_pickle_works() -> None:
+    layer, _ = make(1, 4)
+    x = torch.randn(1, 16, 5, 5)
+    expected = layer(x)
+    assert torch.equal(pickle.loads(pickle.dumps(layer))(x), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -139,6 +164,12 @@ def test_other_inputs_are_refused(x: Tensor) -> None:
     layer, _ = make(1, 4)
     with pytest.raises(ValueError, match=r"input is .* expected \(N, 16, H, W\), torch.float32, on cpu"):
         layer(x)
+
+
+def test_weights_of_another_precision_are_refused() -> None:
+    layer, _ = make(1, 4)
+    with pytest.raises(ValueError, match=r"weights are torch.float64, on cpu"):
+        layer.double()(torch.zeros(1, 16, 8, 8))
 
 
 def test_a_residual_of_another_shape_is_refused() -> None:
