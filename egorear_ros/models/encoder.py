@@ -67,7 +67,8 @@ def encode_views(encoder: nn.Module, images: Tensor, view_mask: Tensor | None) -
     """Encode the images of several views with one encoder.
 
     A masked view is not encoded at all: its encoding is zero whatever its image holds, it costs
-    nothing, and it does not disturb batch statistics in training.
+    nothing, and it does not disturb batch statistics in training. A GPU that estimates encodes it all the
+    same and forgets it, because it would have to wait until the host knows which images there are.
 
     Args:
         encoder: shared by the views; maps (N, 3, H, W) to an `Encoding`.
@@ -80,14 +81,20 @@ def encode_views(encoder: nn.Module, images: Tensor, view_mask: Tensor | None) -
     flat = images.flatten(0, 1)
     if view_mask is None:
         encoded = encoder(flat)
-    elif torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling():
-        # A fixed graph cannot leave images out; without batch statistics zeros do the same.
+    elif _is_fixed(encoder, images):
+        # Without batch statistics zeros do the same.
         whole = Encoding(*(part.unflatten(0, (-1, images.shape[1])) for part in encoder(flat)))
         return Encoding(*(mask_views(part, view_mask) for part in whole))
     else:
         present = view_mask.flatten()
         encoded = Encoding(*(_scatter(part, present) for part in encoder(flat[present])))
     return Encoding(*(part.unflatten(0, (-1, images.shape[1])) for part in encoded))
+
+
+def _is_fixed(encoder: nn.Module, images: Tensor) -> bool:
+    """Return whether images cannot be left out, in a graph made once, or had better not be."""
+    in_graph = torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
+    return in_graph or (images.is_cuda and not encoder.training)
 
 
 def _scatter(values: Tensor, present: Tensor) -> Tensor:
