@@ -99,6 +99,9 @@ class _Work(Generic[T]):
 
     def __init__(self, frames_of: Callable[[T], FrameSet], estimators: Mapping[Views, Estimator]) -> None:
         self._frames_of, self._estimators = frames_of, estimators
+        self._view_sets: dict[Estimator, list[Views]] = {}
+        for views, estimator in estimators.items():
+            self._view_sets.setdefault(estimator, []).append(views)
 
     def prepare(self, item: T) -> dict[Views, Prepared | EstimateError]:
         """Do for every set of views what comes before the network."""
@@ -107,12 +110,9 @@ class _Work(Generic[T]):
         except EstimateError as error:
             return dict.fromkeys(self._estimators, error)
         prepared: dict[Views, Prepared | EstimateError] = {}
-        for views, estimator in self._estimators.items():
-            try:
-                prepared[views] = estimator.prepare(only(frames, views))
-            except EstimateError as error:
-                prepared[views] = error
-        return prepared
+        for estimator, view_sets in self._view_sets.items():
+            prepared |= _prepare(estimator, frames, view_sets)
+        return {views: prepared[views] for views in self._estimators}
 
     def infer(self, prepared: Mapping[Views, Prepared | EstimateError]) -> dict[Views, Answer]:
         """Do the rest for one item."""
@@ -135,6 +135,27 @@ class _Work(Generic[T]):
             for (answer, _), pose in zip(good, estimator.infer_all([one for _, one in good]), strict=True):
                 answer[views] = pose
         return answers
+
+
+def _prepare(
+    estimator: Estimator, frames: FrameSet, view_sets: Sequence[Views]
+) -> dict[Views, Prepared | EstimateError]:
+    """Prepare a frame set for a method and some sets of views, decoding each image once where that can be."""
+    prepared: dict[Views, Prepared | EstimateError] = {}
+    narrow = estimator.narrow if isinstance(estimator, SideBySide) and len(view_sets) > 1 else None
+    whole = None
+    if narrow is not None:
+        with suppress(EstimateError):  # an image is damaged, or one is missing: sets of other views may be fine
+            whole = estimator.prepare(frames)
+    for views in view_sets:
+        try:
+            if narrow is not None and whole is not None:
+                prepared[views] = narrow(whole, views)
+            else:
+                prepared[views] = estimator.prepare(only(frames, views))
+        except EstimateError as error:
+            prepared[views] = error
+    return prepared
 
 
 def _infer(estimator: Estimator, prepared: Prepared) -> Answer:

@@ -24,12 +24,14 @@ class Prepared:
         view_stamps_ns: by view that is used, ns.
         inputs: for the network; the method knows what they are.
         timings_s: of the stages so far.
+        shared: whether other prepared sets have the same inputs: their memory is not to be used again.
     """
 
     stamp_ns: int
     view_stamps_ns: Mapping[str, int]
     inputs: Any = None
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    shared: bool = False
 
 
 class Estimator(Protocol):
@@ -81,7 +83,7 @@ class Estimator(Protocol):
 
 
 @runtime_checkable
-class SideBySide(Protocol):
+class SideBySide(Estimator, Protocol):
     """A method whose poses do not depend on those before, so that many sets can be on their way at the same time.
 
     For recordings, where only the number of sets a second counts: a set takes longer than alone.
@@ -101,6 +103,14 @@ class SideBySide(Protocol):
 
     def gather(self) -> None:
         """End `spread`: one set after another again, as fast as possible each."""
+        ...
+
+    def narrow(self, prepared: Prepared, views: Sequence[str]) -> Prepared:
+        """Return a prepared set as if the other views had been missing, without decoding it again.
+
+        Raises:
+            EstimateError: the method needs one of those that are missing.
+        """
         ...
 
     def infer_all(self, prepared: Sequence[Prepared]) -> "list[BodyPose | EstimateError]":

@@ -7,8 +7,9 @@ import io
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -88,7 +89,7 @@ class EgoRearEstimator:
         inputs: NetworkInput = prepared.inputs
         with _timed(timings, "infer"), TRACE.span("infer", prepared.stamp_ns):
             prediction = self._runtime.run(inputs.images, None, inputs.view_mask)
-        self._preprocess.release(inputs)
+        self._release(prepared)
         notices = (self._preprocess.notice, self._runtime.notice if isinstance(self._runtime, FallbackRuntime) else "")
         self.notice = " ".join(notice for notice in notices if notice)
         return self._pose(prepared, prediction, timings["infer"])
@@ -106,6 +107,15 @@ class EgoRearEstimator:
         if isinstance(self._runtime, ManyCallers):
             self._runtime.gather()
         self._least_images, self._preprocess.in_threads = 1, True
+
+    def narrow(self, prepared: Prepared, views: Sequence[str]) -> Prepared:
+        """Mask the other views; see `SideBySide.narrow`."""
+        stamps_ns = {view: stamp_ns for view, stamp_ns in prepared.view_stamps_ns.items() if view in views}
+        self._check_views(stamps_ns)
+        inputs: NetworkInput = prepared.inputs
+        if len(stamps_ns) < len(prepared.view_stamps_ns):
+            inputs = replace(inputs, view_mask=np.array([[view in stamps_ns for view in self.views]]))
+        return replace(prepared, view_stamps_ns=stamps_ns, inputs=inputs, shared=True)
 
     def infer_all(self, prepared: Sequence[Prepared]) -> list[BodyPose | EstimateError]:
         """Run the network on several sets; see `SideBySide.infer_all`."""
@@ -129,8 +139,8 @@ class EgoRearEstimator:
             images = np.concatenate([inputs[row].images for row in rows])
             mask = inputs[0].view_mask
             prediction = self._runtime.run(images, None, None if mask is None else mask.repeat(sets, axis=0))
-        for used in inputs:
-            self._preprocess.release(used)
+        for one in prepared:
+            self._release(one)
         for row, one in enumerate(prepared):
             try:
                 yield self._pose(one, prediction.of(row), timings["infer"] / len(prepared))
@@ -140,13 +150,21 @@ class EgoRearEstimator:
     def _usable_frames(self, frames: FrameSet) -> dict[str, Frame]:
         """Return the frames of our views, in the model's order."""
         used = {view: frames.frames[view] for view in self.views if view in frames.frames}
+        self._check_views(used)
+        return used
+
+    def _check_views(self, used: Collection[str]) -> None:
+        """Raise EstimateError if a view is missing that the method needs."""
         missing = [view for view in self.views if view not in used]
         if missing and not (used and self._accept_missing_views):
             raise EstimateError(
                 f"the frame set has no image of {', '.join(missing)}, and the weights need all of "
                 f"{', '.join(self.views)}. Check these cameras, or set estimator.missing_views to always."
             )
-        return used
+
+    def _release(self, prepared: Prepared) -> None:
+        if not prepared.shared:
+            self._preprocess.release(prepared.inputs)
 
     def _mention_sizes(self, sizes: Mapping[str, tuple[int, int]]) -> None:
         """Say once of each view whose images are a scaled version of what was calibrated; they are used all the same.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,8 @@ class NetworkInput:
         images: (1, V, 3, H, W) normalised; a missing view is black.
         view_mask: (1, V), False where a view is missing; None: all are there.
         sizes: (width, height) of the cameras' images by view, px.
-        timings_s: of "decode", until the last view is decoded, and "preprocess", the rest.
+        timings_s: of "decode" and "preprocess", the rest. Decode is until the last view is decoded where each has a
+            thread, and of all views together where they have one.
     """
 
     images: Images
@@ -63,6 +64,14 @@ class Preprocess(Protocol):
     def release(self, used: NetworkInput) -> None:
         """Take an input's memory back: it will hold another set."""
         ...
+
+
+class _Done(NamedTuple):
+    """Size of a camera's image, px, and when its decoding began and ended, s."""
+
+    size: tuple[int, int]
+    begin_s: float
+    decoded_s: float
 
 
 class Preprocessor:
@@ -105,9 +114,13 @@ class Preprocessor:
                 images[0, index] = self._black
         # A buffer whose set failed is not used again: its other views may still be written to.
         done = {view: jobs[view].result() if jobs else self._one(*part) for view, part in parts.items()}
-        decoded_s = max(decoded_s for _, decoded_s in done.values())
-        timings_s = {"decode": decoded_s - begin_s, "preprocess": time.perf_counter() - decoded_s}
-        sizes = {view: size for view, (size, _) in done.items()}
+        took_s = time.perf_counter() - begin_s
+        if jobs:
+            decode_s = max(one.decoded_s for one in done.values()) - begin_s
+        else:
+            decode_s = sum(one.decoded_s - one.begin_s for one in done.values())
+        timings_s = {"decode": decode_s, "preprocess": took_s - decode_s}
+        sizes = {view: one.size for view, one in done.items()}
         return NetworkInput(images, mask_of(frames, self._rig), sizes, timings_s)
 
     def array(self, frames: Mapping[str, Frame]) -> Float32Array:
@@ -130,14 +143,15 @@ class Preprocessor:
                 return self._free.pop()
         return self._make_buffer((1, len(self._rig.views), 3, self._image_size, self._image_size))
 
-    def _one(self, frame: Frame, out: Float32Array) -> tuple[tuple[int, int], float]:
-        """Fill one view's part; return the camera's image size and when the image was decoded, s."""
+    def _one(self, frame: Frame, out: Float32Array) -> _Done:
+        """Fill one view's part."""
+        begin_s = time.perf_counter()
         with TRACE.span("decode", frame.stamp_ns, view=frame.view):
             decoded = decode(frame, self._rig[frame.view].lens, self._least_px)
         decoded_s = time.perf_counter()
         with TRACE.span("preprocess", frame.stamp_ns, view=frame.view):
             normalise_into(resize(decoded.image, self._image_size), out)
-        return decoded.size, decoded_s
+        return _Done(decoded.size, begin_s, decoded_s)
 
 
 def mask_of(frames: Mapping[str, Frame], rig: Rig) -> NDArray[np.bool_] | None:

@@ -15,6 +15,7 @@ from recording_data import GreyReader, tiny_weights
 from egorear_eval import estimating as module
 from egorear_eval.estimating import Answer, Views, estimating
 from egorear_ros.config import EstimatorConfig, RuntimeConfig, SmoothingConfig
+from egorear_ros.estimators import preprocessor
 from egorear_ros.estimators.base import EstimateError, Estimator, Prepared, SideBySide
 from egorear_ros.estimators.factory import make_estimator
 from egorear_ros.structures import BodyPose, Frame, FrameSet
@@ -55,6 +56,9 @@ class ManyReader(GreyReader):
 
     def gather(self) -> None:
         self.state = "gathered"
+
+    def narrow(self, prepared: Prepared, views: Sequence[str]) -> Prepared:
+        raise AssertionError("one set of views for each method")
 
     def infer_all(self, prepared: Sequence[Prepared]) -> list[BodyPose | EstimateError]:
         assert self.state == "spread to 3"
@@ -105,8 +109,8 @@ def test_several_sets_are_on_their_way_at_the_same_time() -> None:
 
 @pytest.mark.parametrize("case", ["asked", "one method cannot", "an engine cannot"])
 def test_one_after_another_where_that_is_asked_or_all_that_works(case: str) -> None:
-    many = ManyReader(images=0 if case == "an engine cannot" else 16)
-    other = GreyReader() if case == "one method cannot" else many
+    many, other = (ManyReader(images=0 if case == "an engine cannot" else 16) for _ in range(2))
+    other = GreyReader() if case == "one method cannot" else other
     sets = [frame_set(number) for number in range(5)]
     found = estimate(sets, {VIEWS: many, FRONT: other}, one_by_one=case == "asked")
     assert joints(found) == joints(estimate(sets, {VIEWS: GreyReader()}))
@@ -196,6 +200,31 @@ def test_which_sets_share_a_call_does_not_change_a_bit(tmp_path: Path) -> None:
     sets = [frame_set(number, VIEWS[2:] if number % 3 else ()) for number in range(COUNT)]
     whole, part = (estimate(chosen, {VIEWS: estimator}) for chosen in (sets, sets[5:]))
     assert joints(whole)[5:] == joints(part)
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_images_are_decoded_once_for_all_sets_of_views(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_by_one: bool
+) -> None:
+    """But where one is damaged, or missing: what has other views is estimated all the same."""
+    estimator = make(tiny_weights(tmp_path))
+    sets = [frame_set(number, VIEWS[:1] if number == 4 else ()) for number in range(6)]
+    broken = dict(sets[2].frames)
+    broken[VIEWS[3]] = Frame(VIEWS[3], sets[2].stamp_ns, "jpeg", b"no image")
+    sets[2] = replace(sets[2], frames=broken)
+    view_sets = (VIEWS, FRONT, VIEWS[1:3])
+    alone = {views: joints(estimate(sets, {views: estimator}), views) for views in view_sets}
+    decoded: list[Frame] = []
+    original = preprocessor.decode
+    monkeypatch.setattr(preprocessor, "decode", lambda frame, *rest: (decoded.append(frame), original(frame, *rest))[1])
+    found = estimate(sets, dict.fromkeys(view_sets, estimator), one_by_one=one_by_one)
+    for views in view_sets:
+        got, expected = joints(found, views), alone[views]
+        assert [isinstance(one, str) for one in got] == [isinstance(one, str) for one in expected]
+        numbers = [(one, other) for one, other in zip(got, expected, strict=True) if not isinstance(one, str)]
+        np.testing.assert_allclose(*np.transpose(numbers), rtol=0, atol=1e-7)
+    assert "damaged" in joints(found)[2] and isinstance(joints(found, FRONT)[2], float)
+    assert sum(frame in frames.frames.values() for frame in decoded for frames in sets[:2]) == 2 * len(VIEWS)
 
 
 def test_smoothed_poses_depend_on_those_before(tmp_path: Path) -> None:
