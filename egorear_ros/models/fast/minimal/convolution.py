@@ -7,9 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from egorear_ros.models.fast.minimal.jit import compiled, plan_of
-from egorear_ros.models.fast.minimal.kernel import FLOAT, SKEW, Argument, Registers
+from egorear_ros.models.fast.minimal.emit import FLOAT
+from egorear_ros.models.fast.minimal.jit import PLANS, compiled
+from egorear_ros.models.fast.minimal.kernel import SKEW, Argument
 from egorear_ros.models.fast.minimal.plan import Plan, transform_weights
+from egorear_ros.models.fast.minimal.registers import Registers
 from egorear_ros.models.fast.minimal.threads import run_on_threads
 
 BLOCK_BYTES = 1_500_000
@@ -78,15 +80,15 @@ class MinimalConv2d(nn.Module):
 
         Args:
             conv: that fits (`replace.fits`).
-            tile: outputs of a tile in each direction, 2 or 4.
-            registers: of the processor, see `jit.host_registers`.
+            tile: outputs of a tile in each direction, see `PLANS`.
+            registers: of the processor, see `host_registers`.
             relu: whether negative results become zero.
         """
         super().__init__()
         self.in_channels, self.out_channels = conv.in_channels, conv.out_channels
         self.stride, self.tile, self.relu, self.registers = conv.stride[0], tile, relu, registers
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach().clone()
-        weight = transform_weights(plan_of(self.stride, tile), conv.weight.detach(), registers.panel)
+        weight = transform_weights(PLANS[self.stride, tile], conv.weight.detach(), registers.panel)
         self.register_buffer("weight", weight, persistent=False)
         self.register_buffer("bias", bias, persistent=False)
         zeros = torch.zeros(max(conv.in_channels, conv.out_channels))
@@ -149,7 +151,7 @@ class MinimalConv2d(nn.Module):
         return self._known[key]
 
     def _make_template(self, images: int, height: int, width: int, threads: int) -> tuple[bytes, int]:
-        plan = plan_of(self.stride, self.tile)
+        plan = PLANS[self.stride, self.tile]
         out_height, out_width = ((length - 1) // self.stride + 1 for length in (height, width))
         tiles_y, tiles_x = -(-out_height // self.tile), -(-out_width // self.tile)
         tiles, panels = images * tiles_y * tiles_x, self.out_channels // self.registers.panel

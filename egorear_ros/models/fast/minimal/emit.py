@@ -10,6 +10,9 @@ from llvmlite import ir
 from egorear_ros.models.fast.minimal.algebra import Matrix
 
 I64, F32 = ir.IntType(64), ir.FloatType()
+FLOAT = 4
+"""Bytes."""
+
 Value = Any
 """llvmlite has no types."""
 

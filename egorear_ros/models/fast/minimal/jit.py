@@ -1,60 +1,52 @@
-"""From a program to machine code, without a compiler on the user's machine."""
+"""From programs to machine code, without a compiler on the user's machine."""
 
 import threading
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from egorear_ros.models.fast.minimal.kernel import Kernel, Registers
+from egorear_ros.models.fast.minimal.kernel import Kernel
+from egorear_ros.models.fast.minimal.multiply import multiply_function
 from egorear_ros.models.fast.minimal.plan import Plan, plan_stride1, plan_stride2
+from egorear_ros.models.fast.minimal.registers import Registers
+
+PLANS: dict[tuple[int, int], Plan] = {(1, 2): plan_stride1(2), (1, 4): plan_stride1(4), (2, 2): plan_stride2(2)}
+"""By stride and outputs of a tile in each direction."""
 
 LOCK = threading.Lock()
-_KEPT: list[Any] = []
-"""Machine code lives as long as its engine."""
 
 
-@lru_cache
-def host_registers() -> Registers | None:
-    """Return how to use this processor's registers; None if it has no fused vector arithmetic."""
-    machine = llvm.get_process_triple().split("-")[0]
-    if machine == "aarch64":
-        return Registers(lanes=4, rows=6, vectors=4)
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
-        return Registers(lanes=16, rows=6, vectors=4)
-    if features.get("avx2") and features.get("fma"):
-        return Registers(lanes=8, rows=6, vectors=2)
-    return None
+class _Programs(NamedTuple):
+    """Addresses by stride and tile; they hold as long as there is the engine."""
 
-
-@lru_cache
-def plan_of(stride: int, tile: int) -> Plan:
-    """Return a plan; there is one of each kind."""
-    return plan_stride1(tile) if stride == 1 else plan_stride2(tile)
+    engine: Any
+    addresses: dict[tuple[int, int], int]
 
 
 def compiled(stride: int, tile: int, registers: Registers) -> int:
-    """Return the address of a program; compiled when it is first asked for, which takes a fraction of a second."""
+    """Return the address of a program; all are compiled when the first is asked for, which takes half a second."""
     with LOCK:
-        return _compiled(stride, tile, registers)
+        return _compiled(registers).addresses[stride, tile]
 
 
 @lru_cache
-def _compiled(stride: int, tile: int, registers: Registers) -> int:
+def _compiled(registers: Registers) -> _Programs:
     module = ir.Module()
     module.triple = llvm.get_process_triple()
-    Kernel(module, "convolve", plan_of(stride, tile), registers)
+    multiply = multiply_function(module, registers)
+    names = {key: f"convolve_stride{key[0]}_tile{key[1]}" for key in PLANS}
+    for key, plan in PLANS.items():
+        Kernel(module, names[key], plan, registers, multiply)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     parsed = llvm.parse_assembly(str(module))
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
     )
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     passes.getModulePassManager().run(parsed, passes)
     engine = llvm.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    _KEPT.append(engine)
-    return engine.get_function_address("convolve")
+    return _Programs(engine, {key: engine.get_function_address(name) for key, name in names.items()})

@@ -5,16 +5,13 @@ makes in between stays in the cache of its core.
 """
 
 import math
-from dataclasses import dataclass
 from enum import IntEnum
 
 from llvmlite import ir
 
-from egorear_ros.models.fast.minimal.emit import F32, I64, Emitter, Value
+from egorear_ros.models.fast.minimal.emit import FLOAT, I64, Emitter, Value
 from egorear_ros.models.fast.minimal.plan import Plan
-
-FLOAT = 4
-"""Bytes."""
+from egorear_ros.models.fast.minimal.registers import Registers
 
 SKEW = 64
 """Bytes between the matrices of two points: without, they would compete for the same few lines of a cache."""
@@ -50,30 +47,10 @@ class Argument(IntEnum):
     RELU = 24
 
 
-@dataclass(frozen=True)
-class Registers:
-    """How the innermost loop uses a processor's vector registers.
-
-    Attributes:
-        lanes: floats of a register.
-        rows: tiles that are multiplied together, at most.
-        vectors: registers of outputs; rows * vectors registers hold sums.
-    """
-
-    lanes: int
-    rows: int
-    vectors: int
-
-    @property
-    def panel(self) -> int:
-        """Outputs that are computed together."""
-        return self.lanes * self.vectors
-
-
 class Kernel:
     """Writes the program of one plan."""
 
-    def __init__(self, module: ir.Module, name: str, plan: Plan, registers: Registers) -> None:
+    def __init__(self, module: ir.Module, name: str, plan: Plan, registers: Registers, multiply: ir.Function) -> None:
         """Write it.
 
         Args:
@@ -81,8 +58,9 @@ class Kernel:
             name: of the function.
             plan: the algorithm.
             registers: of the processor.
+            multiply: see `multiply_function`.
         """
-        self.plan, self.registers = plan, registers
+        self.plan, self.registers, self.multiply = plan, registers, multiply
         function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64]), name)
         self.depths = self._table(module, name + "_depths", plan.depths)
         self.starts = self._table(module, name + "_starts", plan.starts)
@@ -175,42 +153,13 @@ class Kernel:
 
     def _multiply(self, panel: Value, point: Value, count: Value) -> None:
         """Multiply all tiles of a block with one panel of the weights of one point."""
-        e, registers = self.e, self.registers
+        e = self.e
         start, depth = (e.ir.load(e.ir.gep(table, [I64(0), point])) for table in (self.starts, self.depths))
-        channels = self[Argument.CHANNELS]
-        length = e.mul(depth, channels)
-        before = e.mul(e.add(e.mul(panel, self.plan.products), start), channels, registers.panel * FLOAT)
-        weights = e.add(self[Argument.WEIGHTS], before)
+        length = e.mul(depth, self[Argument.CHANNELS])
+        before = e.mul(e.add(e.mul(panel, self.plan.products), start), self[Argument.CHANNELS])
+        weights = e.add(self[Argument.WEIGHTS], e.mul(before, self.registers.panel * FLOAT))
         tiles = e.add(self.transformed, e.mul(self.block_bytes, start), e.mul(point, SKEW))
-        sums = e.add(self.summed, e.mul(point, self.sum_bytes))
-        done = e.variable(I64)
-        e.ir.store(I64(0), done)
-        rows = registers.rows
-        while rows:
-            left = e.ir.sub(count, e.ir.load(done))
-            whole = e.add(e.ir.load(done), e.mul(e.div(left, rows)[0], rows))
-            with e.repeat(e.ir.load(done), whole, rows) as row:
-                self._multiply_rows(rows, e.add(tiles, e.mul(row, length, FLOAT)), weights, sums, row, length)
-            e.ir.store(whole, done)
-            rows = 4 if rows > 4 else rows // 2
-
-    def _multiply_rows(self, rows: int, tiles: Value, weights: Value, sums: Value, first: Value, length: Value) -> None:
-        e, vectors = self.e, self.registers.vectors
-        totals = [[e.variable(e.vector) for _ in range(vectors)] for _ in range(rows)]
-        for row_totals in totals:
-            for total in row_totals:
-                e.ir.store(e.constant(0.0), total)
-        with e.repeat(0, length) as k:
-            place = e.add(weights, e.mul(k, self.registers.panel * FLOAT))
-            loaded = [e.load(e.add(place, v * e.lanes * FLOAT), e.vector) for v in range(vectors)]
-            for row in range(rows):
-                value = e.splat(e.load(e.add(tiles, e.mul(e.add(e.mul(length, row), k), FLOAT)), F32))
-                for v in range(vectors):
-                    e.ir.store(e.fma(value, loaded[v], e.ir.load(totals[row][v])), totals[row][v])
-        for row in range(rows):
-            place = e.add(sums, e.mul(e.add(first, row), self.registers.panel * FLOAT))
-            for v in range(vectors):
-                e.store(e.ir.load(totals[row][v]), e.add(place, v * e.lanes * FLOAT))
+        e.ir.call(self.multiply, [tiles, weights, e.add(self.summed, e.mul(point, self.sum_bytes)), count, length])
 
     def _finish(self, tile: Value, slot: Value, panel: Value) -> None:
         """Transform the sums of a tile back, add bias and residual, rectify, and write the pixels of the map."""

@@ -16,7 +16,7 @@ POINTS: dict[int, tuple[float, ...]] = {
 }
 """Finite points of F(m, 3). Of those tried for m = 4, these moved the golden joints least."""
 
-POINTS_STRIDED: dict[int, tuple[float, ...]] = {2: (0.0, 1.0), 4: (0.0, 1.0, -1.0, 0.5)}
+POINTS_STRIDED: dict[int, tuple[float, ...]] = {2: (0.0, 1.0)}
 """Finite points of F(m, 2)."""
 
 
@@ -100,6 +100,9 @@ def transform_weights(plan: Plan, weight: Tensor, panel: int) -> Tensor:
         (K / panel, products * C, panel), computed in double precision.
     """
     basis = torch.from_numpy(np.stack([np.kron(plan.weights[one], plan.weights[two]) for one, two in plan.products_of]))
-    by_tap = weight.double().permute(2, 3, 1, 0).flatten(0, 1)  # (9, C, K)
-    products = (basis @ by_tap.flatten(1)).view(len(basis), by_tap.shape[1], -1, panel)
-    return products.permute(2, 0, 1, 3).to(torch.float32, memory_format=torch.contiguous_format).flatten(1, 2)
+    outputs, channels = weight.shape[:2]
+    result = torch.empty(outputs // panel, plan.products * channels, panel)
+    for part, place in zip(weight.flatten(2).split(panel), result, strict=True):
+        by_tap = part.double().permute(2, 1, 0).flatten(1)  # (9, C * panel)
+        place.copy_((basis @ by_tap).view_as(place))
+    return result

@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 from egorear_ros.models.fast.encoder import FastBlock
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
-from egorear_ros.models.fast.minimal.jit import host_registers
-from egorear_ros.models.fast.minimal.kernel import Registers
+from egorear_ros.models.fast.minimal.registers import Registers, host_registers
 from egorear_ros.models.fast.minimal.threads import openmp
 
 LOG = logging.getLogger(__name__)

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d, partition
-from egorear_ros.models.fast.minimal.jit import host_registers
-from egorear_ros.models.fast.minimal.kernel import Registers
+from egorear_ros.models.fast.minimal.jit import PLANS
+from egorear_ros.models.fast.minimal.registers import Registers, host_registers
 from egorear_ros.models.fast.minimal.threads import openmp
 
 pytestmark = pytest.mark.skipif(
     host_registers() is None or openmp() is None, reason="minimal filtering is not available on this machine"
 )
 REGISTERS = host_registers() or Registers(1, 1, 1)
-KINDS = [(1, 2), (1, 4), (2, 2), (2, 4)]
+KINDS = list(PLANS)
 NARROW = Registers(lanes=4, rows=6, vectors=4), Registers(lanes=8, rows=6, vectors=2)
 """Of processors with shorter vectors; any processor can do the same in parts."""
 
@@ -151,7 +151,7 @@ def test_what_is_not_a_number_stays_visible() -> None:
 
 
 def test_no_images_no_results() -> None:
-    layer, _ = make(2, 4)
+    layer, _ = make(2, 2)
     assert layer(torch.zeros(0, 16, 8, 8)).shape == (0, REGISTERS.panel, 4, 4)
 
 

@@ -10,8 +10,7 @@ from torch import nn
 
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
-from egorear_ros.models.fast.minimal.jit import host_registers
-from egorear_ros.models.fast.minimal.kernel import Registers
+from egorear_ros.models.fast.minimal.registers import Registers, host_registers
 from egorear_ros.models.fast.minimal.replace import fits, use_minimal_filtering
 from egorear_ros.models.fast.minimal.threads import openmp
 from egorear_ros.models.fast.optimize import optimize
