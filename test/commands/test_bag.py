@@ -30,6 +30,24 @@ def test_there_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert {path.stem for path in (tmp_path / "back" / "json_smplx_gendered").iterdir()} == {"0", "5", "10"}
 
 
+def test_sets_wait_as_long_as_they_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The images of one camera reach the recorder 80 ms after the others'."""
+    rows = [
+        (*row[:2], row[2] + 80_000_000 * row[0].startswith("/back_left/image_raw"), row[3])
+        for row in bag_data.rig_rows(20)
+    ]
+    bag = bag_data.write_rows(tmp_path / "bag", sorted(rows, key=lambda row: row[2]))
+    assert run("check", bag) == 1
+    assert "20: 0 complete, 20 with views missing" in capsys.readouterr().out
+    assert run("check", bag, "--max-wait-ms", "100") == 0
+    assert "20: 20 complete, 0 with views missing" in capsys.readouterr().out
+    assert run("to-dataset", bag, "--out", tmp_path / "seq", "--max-wait-ms", "100") == 0
+    assert "20 frames" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        run("check", bag, "--tolerance-ms", "-1")
+    assert "-1 is not a number of 0 or more" in capsys.readouterr().err
+
+
 def test_real_recordings_have_their_cameras_where_the_metadata_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

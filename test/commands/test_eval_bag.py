@@ -42,7 +42,7 @@ def test_tables_files_page_and_two_runs_are_the_same(
     printed = capsys.readouterr().out
     assert f"| {ALL} | {COUNT} |" in printed and f"| front_left + front_right | {COUNT} |" in printed
     assert f"frame sets     {COUNT}: {COUNT} complete, 0 with views missing" in printed
-    assert "sets a second (median)" in printed and "egorear eval bag" in page.read_text()
+    assert "sets at a time, so no latency" in printed and "egorear eval bag" in page.read_text()
     files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert {"scores.json", "scores.csv", "scores.md", "poses.npz", "timing.npz", "estimates.npz"} <= set(files)
     facts = json.loads(files["scores.json"])
@@ -54,6 +54,29 @@ def test_tables_files_page_and_two_runs_are_the_same(
     assert run(*words, "--name", "ride", "--page", page) == 0
     for name in ("scores.json", "scores.csv", "scores.md", "poses.npz"):
         assert (tmp_path / "out" / name).read_bytes() == files[name], name
+
+
+def test_one_set_after_another_gives_the_same_poses_and_true_latencies(
+    tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [write(tmp_path / "ride"), "--checkpoint", weights, "--out"]
+    assert run(*words, tmp_path / "many") == 0
+    capsys.readouterr()
+    assert run(*words, tmp_path / "one", "--one-by-one", "--report", tmp_path / "page") == 0
+    printed = capsys.readouterr().out
+    assert "sets a second (median)" in printed and "at a time" not in printed
+    (many,), (one,) = load_clips(tmp_path / "many"), load_clips(tmp_path / "one")
+    assert many.frames == one.frames
+    np.testing.assert_allclose(1e3 * many.predicted, 1e3 * one.predicted, rtol=0, atol=1e-4)
+    counts = [
+        json.loads((tmp_path / name / "scores.json").read_text())["recording"]["sets_at_a_time"]
+        for name in ("many", "one")
+    ]
+    assert counts[0] > counts[1] == 1
+    words_about_sharing = "were estimated at the same time"
+    assert words_about_sharing not in (tmp_path / "page" / "index.html").read_text()
+    assert main(["eval", "report", str(tmp_path / "many"), "--report", str(tmp_path / "many_page")]) == 0
+    assert words_about_sharing in (tmp_path / "many_page" / "index.html").read_text()
 
 
 def test_it_agrees_with_the_data_set_that_the_recording_is_of(tmp_path: Path, weights: Path) -> None:
@@ -110,17 +133,17 @@ def test_what_is_not_whole_is_evaluated_marked_and_not_a_success(
 def test_ctrl_c_writes_what_there_is(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from egorear_ros.estimators.egorear import EgoRearEstimator
+    from egorear_eval import recording
 
-    infer, calls = EgoRearEstimator.infer, []
+    is_usable, calls = recording.is_usable, []
 
-    def impatient(self: EgoRearEstimator, prepared: Any) -> Any:
-        calls.append(prepared)
+    def impatient(pose: Any) -> bool:
+        calls.append(pose)
         if len(calls) > 4:
             raise KeyboardInterrupt
-        return infer(self, prepared)
+        return is_usable(pose)
 
-    monkeypatch.setattr(EgoRearEstimator, "infer", impatient)
+    monkeypatch.setattr(recording, "is_usable", impatient)
     assert run(write(tmp_path / "ride"), "--checkpoint", weights, "--out", tmp_path / "out") == 130
     assert "Partial results: stopped by Ctrl-C after 4 sets." in capsys.readouterr().out
     assert len(load_clips(tmp_path / "out")[0]) == 4
