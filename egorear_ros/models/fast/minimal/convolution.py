@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from egorear_ros.models.fast.minimal.emit import FLOAT
 from egorear_ros.models.fast.minimal.jit import PLANS, compiled
-from egorear_ros.models.fast.minimal.kernel import SKEW, Argument
+from egorear_ros.models.fast.minimal.kernel import Argument
 from egorear_ros.models.fast.minimal.plan import Plan, transform_weights
 from egorear_ros.models.fast.minimal.registers import Registers
 from egorear_ros.models.fast.minimal.threads import run_on_threads
@@ -157,7 +157,7 @@ class MinimalConv2d(nn.Module):
         tiles, panels = images * tiles_y * tiles_x, self.out_channels // self.registers.panel
         per_tile = bytes_per_tile(plan, self.in_channels, self.registers)
         cut = partition(tiles, panels, max(BLOCK_BYTES // per_tile, 2 * self.registers.rows), threads)
-        per_thread = _round_up(cut.tiles * per_tile + 2 * SKEW * len(plan.depths))
+        per_thread = _round_up(cut.tiles * per_tile)
         values = {
             Argument.TASKS: cut.blocks * cut.chunks,
             Argument.BLOCKS: cut.blocks,

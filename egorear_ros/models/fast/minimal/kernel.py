@@ -13,9 +13,6 @@ from egorear_ros.models.fast.minimal.emit import FLOAT, I64, Emitter, Value
 from egorear_ros.models.fast.minimal.plan import Plan
 from egorear_ros.models.fast.minimal.registers import Registers
 
-SKEW = 64
-"""Bytes between the matrices of two points: without, they would compete for the same few lines of a cache."""
-
 
 class Argument(IntEnum):
     """Numbers and addresses that a program gets, in 64 bits each."""
@@ -70,10 +67,10 @@ class Kernel:
         self.pixels = e.variable(I64, plan.inputs.shape[1] ** 2)
         thread = e.fetch_add(e.add(self.arguments, 8 * Argument.NEXT_THREAD))
         self.transformed = e.add(self[Argument.WORKSPACE], e.mul(thread, self[Argument.WORKSPACE_BYTES]))
-        depth = e.mul(self[Argument.BLOCK_TILES], self[Argument.CHANNELS], FLOAT)
-        self.block_bytes = depth
-        self.summed = e.add(self.transformed, e.mul(depth, plan.products), len(plan.depths) * SKEW)
-        self.sum_bytes = e.add(e.mul(self[Argument.BLOCK_TILES], registers.panel * FLOAT), SKEW)
+        # Of a product: a block of tiles, transformed; of a point: what became of them in one panel.
+        self.product_bytes = e.mul(self[Argument.BLOCK_TILES], self[Argument.CHANNELS], FLOAT)
+        self.point_bytes = e.mul(self[Argument.BLOCK_TILES], registers.panel * FLOAT)
+        self.summed = e.add(self.transformed, e.mul(self.product_bytes, plan.products))
         self.has_residual = e.ir.icmp_unsigned("!=", self[Argument.RESIDUAL], I64(0))
         relu = e.ir.icmp_unsigned("!=", self[Argument.RELU], I64(0))
         self.floor = e.ir.select(relu, e.constant(0.0), e.constant(-math.inf))
@@ -130,8 +127,8 @@ class Kernel:
                 pixels = [e.load(e.add(address, offset), e.vector) for address in addresses]
                 columns.append(e.apply(plan.inputs, pixels))
             rows = [e.apply(plan.inputs, [pixels[row] for pixels in columns]) for row in range(len(plan.point))]
-            for point, (start, depth) in enumerate(zip(plan.starts, plan.depths, strict=True)):
-                place = e.add(self.transformed, e.mul(self.block_bytes, start), point * SKEW, offset)
+            for start, depth in zip(plan.starts, plan.depths, strict=True):
+                place = e.add(self.transformed, e.mul(self.product_bytes, start), offset)
                 for index, (row, column) in enumerate(plan.products_of[start : start + depth]):
                     bytes_before = e.mul(e.add(e.mul(slot, depth), index), channels, FLOAT)
                     e.store(rows[row][column], e.add(place, bytes_before))
@@ -158,8 +155,8 @@ class Kernel:
         length = e.mul(depth, self[Argument.CHANNELS])
         before = e.mul(e.add(e.mul(panel, self.plan.products), start), self[Argument.CHANNELS])
         weights = e.add(self[Argument.WEIGHTS], e.mul(before, self.registers.panel * FLOAT))
-        tiles = e.add(self.transformed, e.mul(self.block_bytes, start), e.mul(point, SKEW))
-        e.ir.call(self.multiply, [tiles, weights, e.add(self.summed, e.mul(point, self.sum_bytes)), count, length])
+        tiles = e.add(self.transformed, e.mul(self.product_bytes, start))
+        e.ir.call(self.multiply, [tiles, weights, e.add(self.summed, e.mul(point, self.point_bytes)), count, length])
 
     def _finish(self, tile: Value, slot: Value, panel: Value) -> None:
         """Transform the sums of a tile back, add bias and residual, rectify, and write the pixels of the map."""
@@ -171,7 +168,7 @@ class Kernel:
             for column in range(size):
                 sums = []
                 for row in range(size):
-                    place = e.add(e.mul(row * size + column, self.sum_bytes), e.mul(slot, row_bytes))
+                    place = e.add(e.mul(row * size + column, self.point_bytes), e.mul(slot, row_bytes))
                     sums.append(e.load(e.add(self.summed, place, e.mul(lane, FLOAT)), e.vector))
                 columns.append(e.apply(plan.outputs, sums))
             channel = e.mul(e.add(e.mul(panel, self.registers.panel), lane), FLOAT)
