@@ -98,7 +98,7 @@ def cached_engine(key: EngineKey, identity: ModelIdentity, build: Callable[[], b
         try:
             return read_engine(path, key)
         except (ModelFileError, OSError) as error:
-            LOG.warning("%s It is built anew.", error)
+            LOG.warning("A kept engine is built anew: %s.", str(error).rstrip("."))
     LOG.info("Building a TensorRT engine of %s for %s; this takes minutes, once.", identity.model_id, key.gpu)
     plan = build()
     try:

@@ -1,6 +1,7 @@
 """An engine that fails while it works is replaced by the next one, and everybody is told."""
 
 import logging
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -82,6 +83,9 @@ class FallbackRuntime:
         """
         failed = self._engine.description
         reason = f"{failed} failed: {first_line(error)}."
+        # Its memory may be what the next one lacks: nothing holds it from here on, the traceback neither.
+        self._engine = _Ended(f"{failed}, which failed")
+        traceback.clear_frames(error.__traceback__)
         while self._others:
             name, make = self._others.pop(0)
             try:
@@ -94,6 +98,23 @@ class FallbackRuntime:
             return
         LOG.error("%s No engine is left.", reason)
         raise RuntimeError(f"{reason} No engine is left.") from error
+
+
+class _Ended:
+    """In the place of an engine that failed and has no successor."""
+
+    image_device = None
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+
+    def run(self, *_: object, **__: object) -> Prediction:
+        """Refuse.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError(f"No engine is left after {self.description}. Restart the node.")
 
 
 def next_engines(config: RuntimeConfig, device_type: str) -> list[tuple[str, RuntimeConfig]]:

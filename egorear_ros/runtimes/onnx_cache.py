@@ -57,7 +57,7 @@ def cached_onnx(network: nn.Module, identity: ModelIdentity, precision: str = "f
         try:
             check_onnx(path, identity, (precision,))
         except ModelFileError as error:
-            LOG.warning("%s It is made anew.", error)
+            LOG.warning("A kept file is made anew: %s.", str(error).partition(". ")[0])
         else:
             return path
     LOG.info("Writing %s for later starts: %s for %s.", path, identity.model_id, identity.rig)

@@ -20,17 +20,16 @@ def read_onnx(path: Path) -> Any:
     """
     onnx = import_library("onnx", "onnx")
     if not path.is_file():
-        raise ModelFileError(f"{path}: no such file. Write it with `egorear export`.")
+        what = "a folder, expected an ONNX file" if path.is_dir() else "no such file"
+        raise ModelFileError(f"{path}: {what}. Write it with `egorear export`.")
     try:
         model = onnx.load(str(path))
     except Exception as error:
         raise ModelFileError(f"{path}: not a complete ONNX file ({error}). Export it again.") from error
-    metadata = metadata_of(model)
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{path}: its format is {metadata.get('format')!r}, this program reads {FORMAT!r}. Write it with "
-            "`egorear export`."
-        )
+    found = metadata_of(model).get("format")
+    if found != FORMAT:
+        what = "it is empty or of another program" if found is None else f"its format is {found!r}"
+        raise ModelFileError(f"{path}: {what}; this program reads {FORMAT!r}. Write it with `egorear export`.")
     return model
 
 
@@ -47,7 +46,10 @@ def check_onnx(path: Path, identity: ModelIdentity, precisions: Collection[str] 
     """
     model = read_onnx(path)
     metadata = metadata_of(model)
-    found = ModelIdentity.from_metadata(metadata)
+    try:
+        found = ModelIdentity.from_metadata(metadata)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     if found.digest != identity.digest:
         raise ModelFileError(
             f"{path}: is of {found.model_id} for {found.rig} ({found.digest}); expected {identity.model_id} for "

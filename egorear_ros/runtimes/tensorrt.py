@@ -26,13 +26,14 @@ def check_tensorrt(config: RuntimeConfig) -> torch.device:
     Raises:
         RuntimeSetupError: the library or the GPU is missing, or cannot compute as is asked.
     """
-    import_library("tensorrt", "tensorrt")
+    # The GPU first: nobody should install gigabytes to be told that it is missing.
     device = choose_device(config.device)
     if device.type != "cuda":
         raise RuntimeSetupError(
             f"runtime.device is {config.device}, but tensorrt needs an NVIDIA GPU and a CUDA build of PyTorch. Set "
             "runtime.name to openvino or pytorch."
         )
+    import_library("tensorrt", "tensorrt")
     if config.precision not in PRECISIONS:
         raise RuntimeSetupError(
             f"runtime.precision is {config.precision}, but tensorrt runs {', '.join(PRECISIONS)}. Set one of these, or "

@@ -17,6 +17,7 @@ from egorear_ros.runtimes.base import ManyCallers, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.factory import MAKERS, make_runtime
 from egorear_ros.runtimes.identity import ModelFileError
 from egorear_ros.runtimes.onnx_cache import cache_folder, cached_onnx
+from egorear_ros.runtimes.onnx_file import FORMAT, check_onnx
 
 ENGINES = {"pytorch": ("torch",), "onnxruntime": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
 
@@ -126,7 +127,8 @@ def test_files_are_kept_and_wrong_ones_are_announced(caplog: pytest.LogCaptureFi
         path.write_bytes(content)
         caplog.clear()
         assert cached_onnx(first, ours).stat().st_size == len(good)
-        assert pytest.importorskip("re").search(words, caplog.text), caplog.text
+        assert pytest.importorskip("re").search(f"A kept file is made anew: .*{words}", caplog.text), caplog.text
+        assert "egorear export" not in caplog.text, "there is nothing to do"
 
 
 @pytest.mark.parametrize("content", [b"", b"not onnx"])
@@ -134,8 +136,20 @@ def test_damaged_files_are_refused(content: bytes, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelFileError, match="ONNX file|its format is None"):
+    with pytest.raises(ModelFileError, match="not a complete ONNX file|it is empty or of another program"):
         build(network(), config("onnxruntime", model=str(path)))
+    with pytest.raises(ModelFileError, match="a folder, expected an ONNX file"):
+        build(network(), config("onnxruntime", model=str(tmp_path)))
+
+
+def test_a_file_that_says_half_of_what_it_is_is_named(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.ModelProto()
+    model.metadata_props.add(key="format", value=FORMAT)
+    path = tmp_path / "half.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError, match=r"half.onnx: its metadata lack or garble 'views'. Export the model again"):
+        check_onnx(path, tiny_identity(network()))
 
 
 class Shifted:

@@ -1,6 +1,7 @@
 """Engines that fail while they work are replaced, and everybody is told."""
 
 import logging
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -59,6 +60,28 @@ def test_the_last_engine_has_no_successor() -> None:
         FallbackRuntime(Mortal("a", 0), []).run(IMAGES)
     with pytest.raises(RuntimeError, match="a failed.*engine 0 cannot replace it: gone. No engine is left"):
         FallbackRuntime(Mortal("a", 0), makers(RuntimeError("gone"))).run(IMAGES)
+
+
+def test_memory_of_an_engine_that_failed_is_free_for_the_next() -> None:
+    first = Mortal("a", 0)
+    ghost, alive = weakref.ref(first), []
+
+    def make() -> Runtime:
+        alive.append(ghost() is not None)
+        return Mortal("b", 1)
+
+    runtime = FallbackRuntime(first, [("b", make)])
+    del first
+    runtime.run(IMAGES)
+    assert alive == [False]
+
+
+def test_after_the_last_engine_every_set_is_refused_in_words() -> None:
+    runtime = FallbackRuntime(Mortal("a", 0), makers(RuntimeError("gone")))
+    with pytest.raises(RuntimeError, match="No engine is left"):
+        runtime.run(IMAGES)
+    with pytest.raises(RuntimeError, match="No engine is left after a, which failed. Restart the node"):
+        runtime.run(IMAGES)
 
 
 def test_bad_input_is_not_the_engines_fault() -> None:

@@ -83,12 +83,12 @@ def test_damaged_engines(content: bytes, tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tensorrt", None)
-    with pytest.raises(RuntimeSetupError, match=r"tensorrt cannot be imported.*pip install 'egorear_ros\[tensorrt\]'"):
-        check_tensorrt(CONFIG)
-    monkeypatch.setitem(__import__("sys").modules, "tensorrt", SimpleNamespace(__version__="10"))
     with pytest.raises(RuntimeSetupError, match="tensorrt needs an NVIDIA GPU"):
         check_tensorrt(replace(CONFIG, device="cpu"))
     monkeypatch.setattr("egorear_ros.runtimes.tensorrt.choose_device", lambda _: torch.device("cuda"))
+    with pytest.raises(RuntimeSetupError, match=r"tensorrt cannot be imported.*pip install 'egorear_ros\[tensorrt\]'"):
+        check_tensorrt(CONFIG)
+    monkeypatch.setitem(__import__("sys").modules, "tensorrt", SimpleNamespace(__version__="10"))
     with pytest.raises(RuntimeSetupError, match="tensorrt runs fp32, fp16, int8"):
         check_tensorrt(replace(CONFIG, precision="bf16"))
     assert check_tensorrt(CONFIG).type == "cuda"
