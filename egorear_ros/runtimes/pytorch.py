@@ -118,14 +118,18 @@ class OptimizedPyTorchRuntime(PyTorchRuntime):
             RuntimeSetupError: the device cannot compute with that precision, or is not there.
         """
         device = choose_device(config.device)
+        minimal = self._minimal_filtering and device.type == "cpu" and config.precision == "fp32"
+        if minimal:
+            from egorear_ros.models.fast.minimal.jit import compile_ahead
+            from egorear_ros.models.fast.minimal.replace import use_minimal_filtering
+
+            compile_ahead()
         fast = optimize(network, consume=consume)
         if device.type == "cuda":
             fast = group_refiners(fast)
         fast = reduce_precision(fast, config.precision, device)
         fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self._minimal_filtering and device.type == "cpu" and config.precision == "fp32":
-            from egorear_ros.models.fast.minimal.replace import use_minimal_filtering
-
+        if minimal:
             use_minimal_filtering(fast)
         super().__init__(fast, config)
         self.description = f"pytorch {torch.__version__}, inference form, {config.precision}, on {device}"

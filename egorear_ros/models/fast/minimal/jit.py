@@ -10,7 +10,7 @@ from llvmlite import ir
 from egorear_ros.models.fast.minimal.kernel import Kernel
 from egorear_ros.models.fast.minimal.multiply import multiply_function
 from egorear_ros.models.fast.minimal.plan import Plan, plan_stride1, plan_stride2
-from egorear_ros.models.fast.minimal.registers import Registers
+from egorear_ros.models.fast.minimal.registers import Registers, host_registers
 
 PLANS: dict[tuple[int, int], Plan] = {(1, 2): plan_stride1(2), (1, 4): plan_stride1(4), (2, 2): plan_stride2(2)}
 """By stride and outputs of a tile in each direction."""
@@ -29,6 +29,13 @@ def compiled(stride: int, tile: int, registers: Registers) -> int:
     """Return the address of a program; all are compiled when the first is asked for, which takes half a second."""
     with LOCK:
         return _compiled(registers).addresses[stride, tile]
+
+
+def compile_ahead() -> None:
+    """Begin to compile for this processor in a thread of its own, while there are weights to load and to rewrite."""
+    registers = host_registers()
+    if registers is not None:
+        threading.Thread(target=compiled, args=(*next(iter(PLANS)), registers), name="compile").start()
 
 
 @lru_cache
