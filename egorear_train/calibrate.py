@@ -74,7 +74,7 @@ def calibrate(
         raise CheckpointError(f"{path}: {checkpoint.header.architecture} has no uncertainty; expected egorear_small.")
     if not network.uncertainty:
         raise CheckpointError(
-            f"{path}: was trained without uncertainty, so there is none to calibrate. Train with model.uncertainty true."
+            f"{path}: was trained without uncertainty, so there is none to calibrate. Train it with model.uncertainty."
         )
     dataset = make_dataset(roots, split, cameras, checkpoint.header.size.image_size)
     batches = DataLoader(cast("Dataset[Batch]", dataset), batch_size, collate_fn=collate)

@@ -113,7 +113,13 @@ class TrainingCli(LightningCLI):
         settings, kept = config.model.init_args, config.model.init_args.get("weights")
         if config.ckpt_path and kept is not None:
             settings["weights"] = config.ckpt_path
-        super().instantiate_classes()
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            if settings.get("weights") == kept:
+                raise
+            # The option that was given, not the setting through which the weights come.
+            raise ValueError(str(error).replace("model.weights is", "ckpt_path is")) from error
         if kept is not None:
             settings["weights"] = kept
 
@@ -201,6 +207,7 @@ def _quieten() -> None:
         "does not have many workers",
         "LeafSpec",
         "in eval mode at the start",
+        "callbacks used to create the checkpoint",  # measuring needs none of them
     ):
         warnings.filterwarnings("ignore", message=f".*{text}.*")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_no_advertisement)

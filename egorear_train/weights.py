@@ -50,12 +50,12 @@ def check_header(path: str, found: CheckpointHeader, wanted: CheckpointHeader, s
         names = ", ".join(found.views) or "not named"
         raise CheckpointError(
             f"{setting} is {path}, which is for {found.size.view_count} views ({names}); this run has "
-            f"{wanted.size.view_count}: {', '.join(wanted.views)}. Train the earlier stage with the same views."
+            f"{wanted.size.view_count}: {', '.join(wanted.views)}. {_same_views(setting)}"
         )
     if not single and found.views and found.views != wanted.views:
         raise CheckpointError(
             f"{setting} is {path}, which is for the views {', '.join(found.views)}; this run has "
-            f"{', '.join(wanted.views)}. Their order counts."
+            f"{', '.join(wanted.views)}. Their order counts. {_same_views(setting)}"
         )
     if found.absent != wanted.absent:
         raise CheckpointError(
@@ -103,6 +103,12 @@ def _read(path: str, setting: str) -> Checkpoint:
     if not Path(path).expanduser().is_file() and path not in bundled_weights():
         raise CheckpointError(f"{setting} is {path}, which does not exist. Train that stage first, or name its file.")
     return load_checkpoint(path)
+
+
+def _same_views(setting: str) -> str:
+    """Return what to do about other views; this same stage's weights are given as one of two settings."""
+    own = setting in ("ckpt_path", "model.weights")
+    return "Set model.views to the file's." if own else "Train the earlier stage with the same views."
 
 
 def _without(header: CheckpointHeader) -> str:

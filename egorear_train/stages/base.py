@@ -188,6 +188,10 @@ class Stage(LightningModule):
         loss = torch.stack(list(terms.values())).sum()
         self._names += batch["meta"]
         self._loss = loss.detach()
+        # On a CPU the gradient of sampling at a place that is no number reads outside its memory and crashes. On a
+        # GPU it does not, and to ask here would make it wait.
+        if loss.device.type == "cpu" and not bool(self._loss.isfinite()):
+            raise self._diverged()
         count = len(batch["meta"])
         self.log("train/loss", self._loss, prog_bar=True, batch_size=count)
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()}, batch_size=count)
@@ -216,14 +220,18 @@ class Stage(LightningModule):
         limit = float("inf") if gradient_clip_val is None else float(gradient_clip_val)
         norm = nn.utils.clip_grad_norm_(parameters, limit)
         if not bool(torch.stack((norm, self._loss.to(norm))).isfinite().all()):
-            raise TrainingDiverged(
-                f"step {self.global_step}, epoch {self.current_epoch}: the loss is {float(self._loss):g} and the "
-                f"gradient's norm {float(norm):g}. Frames: {', '.join(self._names)}. The checkpoints written before "
-                "are good: go on from the last one with a lower model.optimizer.learning_rate, or without these frames."
-            )
+            raise self._diverged(f" and the gradient's norm {float(norm):g}")
         self._names.clear()
         self.log("train/gradient_norm", norm)
         self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
+
+    def _diverged(self, more: str = "") -> TrainingDiverged:
+        """Return the error of a step that cannot be taken."""
+        return TrainingDiverged(
+            f"step {self.global_step}, epoch {self.current_epoch}: the loss is {float(self._loss):g}{more}. Frames: "
+            f"{', '.join(self._names)}. The checkpoints written before are untouched: go on from last, or from best if "
+            "the last steps were astray already, with a lower model.optimizer.learning_rate, or without these frames."
+        )
 
     # --- measuring
 

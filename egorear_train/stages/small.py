@@ -83,6 +83,8 @@ class SmallPoseStage(Stage):
         self.finish_network(network, weights, compile_network)
         # What is validated, saved as `network` and exported is the average; this is what follows the gradient.
         self.trained = deepcopy(network)
+        if compile_network:
+            self.trained.compile()  # copies of compiled modules are not
         # A sixth more frame sets a second on a CPU; where weights are in memory does not change what they are.
         self.trained.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.requires_grad_(False)

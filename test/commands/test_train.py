@@ -73,6 +73,23 @@ def test_a_finished_run_is_not_overwritten(tmp_path: Path, capfd: pytest.Capture
     assert "holds a run already. Go on with it: --ckpt_path last." in capfd.readouterr().err
 
 
+def test_a_run_of_another_stage_is_not_gone_on_with(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The message names the option that was given, not the setting through which the weights come."""
+    import torch
+
+    from egorear_ros.models.header import CheckpointHeader
+    from egorear_ros.models.official import HEADER_KEY
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE)
+    content = {"state_dict": {"network.a": torch.zeros(1)}, HEADER_KEY: CheckpointHeader("egorear_small").to_json()}
+    torch.save(content, tmp_path / "last.ckpt")
+    words = ["--trainer.default_root_dir", str(tmp_path), "--ckpt_path", "last"]
+    assert main(["train", "fit", "--config", str(recipe), *words]) == 1
+    errors = capfd.readouterr().err
+    assert f"ckpt_path is {tmp_path / 'last.ckpt'}, which holds weights of egorear_small" in errors
+
+
 def test_help_is_lightnings(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["train", "fit", "--help"])

@@ -60,6 +60,43 @@ def test_jitter_differs_between_views_and_repeats() -> None:
     assert jitter_colours(images, generator(1), 0.0) is images
 
 
+def test_a_network_that_went_astray_is_stopped_before_the_gradient() -> None:
+    """On a CPU the gradient of sampling at places that are no numbers would crash the process."""
+    from dataclasses import replace
+
+    from dotted_frames import dotted_frames
+
+    from egorear_ros.geometry.rig_file import load_rig
+    from egorear_ros.models.small.network import SMALL
+    from egorear_train.batch import collate
+    from egorear_train.stages.base import TrainingDiverged
+    from egorear_train.stages.small import SmallPoseStage
+
+    tiny = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1)
+    stage = SmallPoseStage(size=tiny).train()
+    with torch.no_grad():
+        stage.trained.lifter.mean_pose_cm.fill_(float("nan"))
+    with pytest.raises(TrainingDiverged, match=r"step 0, epoch 0: the loss is nan\. Frames: dotted/clip/0, dotted"):
+        stage.training_step(collate(dotted_frames(load_rig("ego4view_syn"), count=2)), 0)
+
+
+def test_what_is_trained_is_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from egorear_ros.models.small.network import SMALL
+    from egorear_train.stages.small import SmallPoseStage
+
+    compiled: list[torch.nn.Module] = []
+
+    def note(module: torch.nn.Module) -> None:
+        compiled.append(module)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", note)
+    tiny = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1)
+    stage = SmallPoseStage(size=tiny, compile_network=True)
+    assert compiled == [stage.network, stage.trained]
+
+
 def test_the_average_follows_the_trained_network() -> None:
     from dataclasses import replace
 

@@ -146,7 +146,9 @@ def test_weights_of_another_stage_are_refused(weights: dict[str, str]) -> None:
 
 
 def test_weights_for_other_views_are_refused(weights: dict[str, str]) -> None:
-    with pytest.raises(CheckpointError, match=r"is for 4 views .*this run has 2: front_left, front_right"):
+    with pytest.raises(
+        CheckpointError, match=r"is for 4 views .*this run has 2: front_left, front_right.*Train the earlier"
+    ):
         PoseStage(views=FRONT, size=SIZE, refinement=weights["refinement"])
     swapped = (*REAR, *FRONT)
     with pytest.raises(CheckpointError, match="Their order counts"):
@@ -199,9 +201,13 @@ def test_divergence_names_the_frames_and_changes_nothing(tmp_path: Path, weights
     stage = PoseStage(size=SIZE, refinement=weights["refinement"])
     data = Spoiled(batch_size=1)
     before: dict[str, torch.Tensor] = {}
-    stage.on_before_optimizer_step = lambda optimizer: before.update(  # type: ignore[method-assign]
-        {key: value.clone() for key, value in stage.network.named_parameters()}
-    )
+    set_rate = stage.on_train_batch_start
+
+    def note(batch: Any, batch_idx: int) -> None:
+        before.update({key: value.clone() for key, value in stage.network.named_parameters()})
+        set_rate(batch, batch_idx)
+
+    stage.on_train_batch_start = note  # type: ignore[method-assign]
     stage._checked.add("fit")
     with pytest.raises(
         TrainingDiverged, match=r"the loss is nan.*Frames: dotted/clip/5\. .*checkpoints written before"

@@ -1,0 +1,65 @@
+"""More than one process, half precision, compiled: the same recipe with Lightning's settings."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lightning")
+
+from tiny_dataset import write_dataset
+
+from egorear_ros.models.checkpoint import load_checkpoint
+from egorear_ros.models.official import load_without_executing
+
+REPOSITORY = Path(__file__).parents[2]
+RECIPE = """
+model:
+  class_path: SmallPoseStage
+  init_args:
+    size: {image_size: 64, backbone_channels: 8, channels: 16, attention_points: 2, lifter_layers: 1}
+    mirror: 0.5
+data: {roots: ROOT, batch_size: 2, workers: 0}
+pictures_every: 0
+trainer: {max_epochs: 1, accelerator: cpu, log_every_n_steps: 1, limit_val_batches: 1}
+"""
+
+
+def fit(tmp_path: Path, *options: str) -> Path:
+    """Train for an epoch of sixteen frame sets in a process of its own; return the run's folder."""
+    root = write_dataset(tmp_path / "data", "syn", frames=8)
+    (root / "validation.txt").write_text((root / "train.txt").read_text())
+    recipe, run = tmp_path / "recipe.yaml", tmp_path / "run"
+    recipe.write_text(RECIPE.replace("ROOT", str(root)))
+    words = ["train", "fit", "--config", str(recipe), "--trainer.default_root_dir", str(run), *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "egorear_ros.cli", *words]
+    result = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=900)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return run
+
+
+def losses(run: Path) -> list[float]:
+    header, *rows = (line.split(",") for line in (run / "metrics.csv").read_text().splitlines())
+    column = header.index("train/loss")
+    return [float(row[column]) for row in rows if row[column]]
+
+
+@pytest.mark.parametrize("absent", ["", "refine"])
+def test_two_processes_share_an_epoch(absent: str, tmp_path: Path) -> None:
+    """A parameter that gets no gradient would let one of them wait for ever, or stop with an error."""
+    options = [f"--model.{absent}", "false"] if absent else []
+    run = fit(tmp_path, "--trainer.devices", "2", "--trainer.strategy", "ddp", *options)
+    assert load_without_executing(run / "last.ckpt")["global_step"] == 4, "16 frame sets, 2 for each process"
+    assert len(losses(run)) == 4 and all(map(math.isfinite, losses(run)))
+    assert load_checkpoint(run / "last.ckpt").header.absent == (("refinement",) if absent else ())
+
+
+def test_half_precision(tmp_path: Path) -> None:
+    run = fit(tmp_path, "--trainer.precision", "bf16-mixed")
+    assert len(losses(run)) == 8 and all(map(math.isfinite, losses(run)))
+    weights = load_checkpoint(run / "last.ckpt").state_dict
+    assert all(str(value.dtype) != "torch.bfloat16" for value in weights.values()), "weights stay whole"
