@@ -7,7 +7,6 @@ from torch import Tensor
 
 from egorear_ros.models.build import EGO4VIEW_VIEWS
 from egorear_ros.models.egotap.network import EgoTap, EgoTapOutput
-from egorear_ros.models.refinement import REFINER
 from egorear_ros.models.size import ModelSize
 from egorear_train.batch import Batch, encode_targets, normalise_images
 from egorear_train.heatmap_metrics import heatmap_metrics
@@ -18,7 +17,7 @@ from egorear_train.pose_metrics import pose_metrics
 from egorear_train.schedule import OptimizerConfig, cosine_rate
 from egorear_train.stages.base import Stage
 from egorear_train.stages.pose import prediction
-from egorear_train.weights import load_strictly, read_weights
+from egorear_train.stages.refinement import begin_with_refinement
 
 EGOTAP_OPTIMIZER = OptimizerConfig(weight_decay=0.01, decay_everything=True, drop_epochs=(), epsilon=1e-4)
 """As published; its weight decay is not stated, so PyTorch's own. The rate is `EgoTapStage.rate`."""
@@ -62,15 +61,8 @@ class EgoTapStage(Stage):
         self.warm_up_epochs = warm_up_epochs
         network = EgoTap(self.size, self.rig, refine=self.architecture == "egotap_refined")
         if not weights:
-            self._load_heatmaps(network, refinement)
+            begin_with_refinement(network, refinement, self.size, self.rig.views)
         self.finish_network(network, weights, compile_network)
-
-    def _load_heatmaps(self, network: EgoTap, path: str) -> None:
-        if not path:
-            raise ValueError("model.refinement is empty; expected stage 2's checkpoint, whose heatmaps EgoTAP lifts.")
-        found = read_weights(path, "egorear_refinement", self.size, self.rig.views, "model.refinement")
-        wanted = {name: value for name, value in found.state_dict.items() if network.refined or REFINER not in name}
-        load_strictly(network.heatmap_estimator, wanted, found.path, "EgoTAP's heatmap network")
 
     def untrained(self) -> list[str]:
         """Return what stays as it is: all that makes heatmaps."""

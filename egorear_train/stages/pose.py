@@ -20,7 +20,13 @@ from egorear_train.pictures import Snapshot
 from egorear_train.pose_metrics import CM_PER_M, pose_metrics
 from egorear_train.schedule import OptimizerConfig
 from egorear_train.stages.base import Stage
-from egorear_train.stages.refinement import BASE_PATH, STAGE_1_HEAD, refinement_maps, refinement_metrics
+from egorear_train.stages.refinement import (
+    BASE_PATH,
+    STAGE_1_HEAD,
+    begin_with_refinement,
+    refinement_maps,
+    refinement_metrics,
+)
 from egorear_train.weights import load_strictly, read_weights
 
 
@@ -72,10 +78,7 @@ class PoseStage(Stage):
         for refiner in network.heatmap_estimator.refiners:
             refiner.train_base_path = train_base_path
         if not weights:
-            if not refinement:
-                raise ValueError("model.refinement is empty; expected stage 2's checkpoint, which stage 3 begins with.")
-            found = read_weights(refinement, "egorear_refinement", self.size, self.rig.views, "model.refinement")
-            load_strictly(network.heatmap_estimator, dict(found.state_dict), found.path, "stage 3's heatmap network")
+            begin_with_refinement(network, refinement, self.size, self.rig.views)
         self.finish_network(network, weights, compile_network)
 
     def build(self) -> EgoRear | RefinedEgoPoseFormer:

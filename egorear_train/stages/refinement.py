@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from egorear_ros.models.build import EGO4VIEW_VIEWS
 from egorear_ros.models.checkpoint import CheckpointError
-from egorear_ros.models.refinement import Refinement, RefinementNetwork
+from egorear_ros.models.plug_in import RefinedEstimator
+from egorear_ros.models.refinement import REFINER, Refinement, RefinementNetwork
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.views import view_groups
 from egorear_train.batch import Batch, encode_targets, normalise_images
@@ -130,6 +131,26 @@ class RefinementStage(Stage):
                     )
                 estimator: nn.Module = network.get_submodule(f"heatmap_estimator_{group}")
                 load_strictly(estimator, dict(found.state_dict), Path(path), f"stage 2's {group} encoder")
+
+
+def begin_with_refinement(network: RefinedEstimator, path: str, size: ModelSize, views: tuple[str, ...]) -> None:
+    """Give a pose network what stage 2 learned, without refiners where it has none.
+
+    Args:
+        network: takes the weights.
+        path: stage 2's checkpoint.
+        size: of the network.
+        views: of the network, in its order.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or of something else.
+        ValueError: none is given.
+    """
+    if not path:
+        raise ValueError("model.refinement is empty; expected stage 2's checkpoint, which this stage begins with.")
+    found = read_weights(path, "egorear_refinement", size, views, "model.refinement")
+    wanted = {name: value for name, value in found.state_dict.items() if network.refined or REFINER not in name}
+    load_strictly(network.heatmap_estimator, wanted, found.path, "this stage's heatmap network")
 
 
 def refinement_metrics(output: Refinement, target: Tensor) -> dict[str, float]:
