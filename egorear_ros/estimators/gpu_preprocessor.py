@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -36,9 +37,15 @@ class DeviceDecoder(Protocol):
 
 
 class _Slot:
-    """Memory of one frame set, used again and again."""
+    """Memory of one frame set, used again and again.
+
+    Attributes:
+        input: (1, V, 3, image_size, image_size) network input.
+        source: images by view; a decoder's memory must live until the stream has read it.
+    """
 
     def __init__(self, views: int, image_size: int, device: torch.device) -> None:
+        self.source: Mapping[str, Tensor] = {}
         self.input = torch.empty((1, views, 3, image_size, image_size), device=device)
         self._pinned = device.type == "cuda"
         self._staging: dict[tuple[int, tuple[int, ...]], Tensor] = {}
@@ -80,7 +87,8 @@ class GpuPreprocessor:
         self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
         self._resizers: dict[tuple[int, int], DeviceResize] = {}
         self._free: list[_Slot] = []
-        self._lent: dict[int, _Slot] = {}
+        # Of sets that failed on their way nobody gives the memory back; it goes with them.
+        self._lent: WeakKeyDictionary[DeviceImages, _Slot] = WeakKeyDictionary()
         self._lock = Lock()
         self._black = torch.from_numpy(-IMAGE_MEAN / IMAGE_STD)[:, None, None].to(device)
 
@@ -99,17 +107,19 @@ class GpuPreprocessor:
             stamp_ns = next(iter(frames.values())).stamp_ns
             with TRACE.span("preprocess", stamp_ns):
                 self._fill(slot.input, on_device)
+            slot.source = on_device
             ready = None if self._stream is None else self._stream.record_event()
         images = DeviceImages(slot.input, ready)
         with self._lock:
-            self._lent[id(images)] = slot
+            self._lent[images] = slot
         timings_s = {"decode": decoded_s - begin_s, "preprocess": time.perf_counter() - decoded_s}
         return NetworkInput(images, mask_of(frames, self._rig), sizes, timings_s)
 
     def release(self, used: NetworkInput) -> None:
         """Take an input's memory back, after the network ran on it."""
+        assert isinstance(used.images, DeviceImages)  # it is ours
         with self._lock:
-            self._free.append(self._lent.pop(id(used.images)))
+            self._free.append(self._lent.pop(used.images))
 
     def _take(self) -> _Slot:
         with self._lock:

@@ -7,6 +7,7 @@ Its decoder is not libjpeg: chroma and rounding differ by a few grey levels. So 
 import io
 import logging
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -43,6 +44,7 @@ class NvImageDecoder:
         # A camera's image is used as it is, whatever its header says about turning it; grey becomes RGB.
         self._params = nvimgcodec.DecodeParams(apply_exif_orientation=False, color_spec=nvimgcodec.ColorSpec.SRGB)
         self._refused: set[str] = set()
+        self._lock = Lock()
 
     def __call__(self, frames: Sequence[Frame], rig: Rig) -> list[Tensor | None]:
         """Return (H, W, 3) uint8 RGB images for the current stream; None: not complete, or of a kind it cannot read.
@@ -51,19 +53,27 @@ class NvImageDecoder:
             EstimateError: an image does not fit its lens.
         """
         whole = [frame for frame in frames if _is_whole(frame, rig)]
-        streams = [self._library.CodeStream(frame.data) for frame in whole]
-        stream = torch.cuda.current_stream().cuda_stream if torch.cuda.is_available() else 0
-        images = self._decoder.decode(streams, params=self._params, cuda_stream=stream) if streams else []
         found = {
-            frame.view: torch.utils.dlpack.from_dlpack(image)
-            for frame, image in zip(whole, images, strict=True)
-            if image is not None
+            frame.view: pixels for frame, pixels in zip(whole, self._decode(whole), strict=True) if _is_rgb(pixels)
         }
         for frame in whole:
             if frame.view not in found and frame.view not in self._refused:
                 self._refused.add(frame.view)
                 LOG.warning("%s: nvImageCodec cannot decode this camera's JPEGs; the processor does.", frame.view)
         return [found.get(frame.view) for frame in frames]
+
+    def _decode(self, frames: Sequence[Frame]) -> list[Tensor | None]:
+        if not frames:
+            return []
+        stream = torch.cuda.current_stream().cuda_stream if torch.cuda.is_available() else 0
+        with self._lock:  # several threads may prepare sets
+            streams = [self._library.CodeStream(frame.data) for frame in frames]
+            images = self._decoder.decode(streams, params=self._params, cuda_stream=stream)
+        return [None if image is None else torch.utils.dlpack.from_dlpack(image) for image in images]
+
+
+def _is_rgb(pixels: Tensor | None) -> bool:
+    return pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 3
 
 
 def _is_whole(frame: Frame, rig: Rig) -> bool:

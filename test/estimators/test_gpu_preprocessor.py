@@ -1,7 +1,9 @@
 """Preprocessing on a device, on the CPU's device where there is no GPU: the same input, in memory used again."""
 
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -72,6 +74,16 @@ def test_memory_is_used_again_and_never_twice_at_once(
         inputs = preprocess(frames)
         assert address(inputs) in places
         preprocess.release(inputs)
+
+
+def test_memory_of_sets_that_failed_later_goes_with_them(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
+    frames, preprocess = frame_set().frames, GpuPreprocessor(rig, SIZE, torch.device("cpu"))
+    made = preprocess(frames).images
+    assert not isinstance(made, np.ndarray)
+    ghost = weakref.ref(made.tensor)
+    del made
+    gc.collect()
+    assert ghost() is None
 
 
 def test_damage_names_its_camera_and_the_next_set_is_fine(
