@@ -98,4 +98,7 @@ def _is_fixed(encoder: nn.Module, images: Tensor) -> bool:
 
 
 def _scatter(values: Tensor, present: Tensor) -> Tensor:
-    return values.new_zeros((len(present), *values.shape[1:])).index_put((present.nonzero()[:, 0],), values)
+    zeros = values.new_zeros((len(present), *values.shape[1:]))
+    if values.is_contiguous(memory_format=torch.channels_last):
+        zeros = zeros.to(memory_format=torch.channels_last)  # else what follows lays all views out anew
+    return zeros.index_put((present.nonzero()[:, 0],), values)
