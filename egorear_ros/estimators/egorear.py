@@ -16,6 +16,7 @@ from PIL import Image
 
 from egorear_ros.estimators.base import EstimateError, Prepared
 from egorear_ros.estimators.confidence import joint_confidences
+from egorear_ros.estimators.fast_resize import load_fast_resize
 from egorear_ros.estimators.preprocessor import NetworkInput, Preprocess, Preprocessor
 from egorear_ros.runtimes.base import ManyCallers, Prediction, Runtime
 from egorear_ros.runtimes.fallback import FallbackRuntime
@@ -100,6 +101,7 @@ class EgoRearEstimator:
         if not least_images:
             return 0
         self._least_images, self._preprocess.in_threads = least_images, False
+        load_fast_resize()
         return least_images
 
     def gather(self) -> None:

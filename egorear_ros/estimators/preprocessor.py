@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from egorear_ros.estimators.fast_resize import fastest_resize
 from egorear_ros.estimators.preprocess import decode, normalise_into, resize
 from egorear_ros.runtimes.base import Float32Array, Images
 from egorear_ros.structures import Frame, Rig
@@ -150,7 +151,8 @@ class Preprocessor:
             decoded = decode(frame, self._rig[frame.view].lens, self._least_px)
         decoded_s = time.perf_counter()
         with TRACE.span("preprocess", frame.stamp_ns, view=frame.view):
-            normalise_into(resize(decoded.image, self._image_size), out)
+            resized = (resize if self.in_threads else fastest_resize())(decoded.image, self._image_size)
+            normalise_into(resized, out)
         return _Done(decoded.size, begin_s, decoded_s)
 
 
