@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from egorear_ros.benchmarks.report import Row
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
     from egorear_ros.benchmarks.stages import Stage
 
-GROUPED = "refiners: inference form, all views at once"
-SEPARATE = "refiners: inference form, one after the other"
+PLAIN, FAST = "plain module", "inference form"
+SEPARATE, GROUPED = "one after the other", "all views at once"
 
 
 def measure_model(calib: str) -> list[Row]:
@@ -38,9 +39,8 @@ def _measure(calib: str) -> list[Row]:
     import torch
 
     from egorear_ros.benchmarks.networks import PAPER, make_subject
-    from egorear_ros.config import RuntimeConfig
+    from egorear_ros.benchmarks.stages import REFINERS, medians_s
     from egorear_ros.geometry.rig_file import load_rig
-    from egorear_ros.runtimes.pytorch import OptimizedPyTorchRuntime
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     imported_mib = _peak_mib()
@@ -48,60 +48,59 @@ def _measure(calib: str) -> list[Row]:
     network = subject.network.to(device)
     images = torch.from_numpy(subject.images(1)).to(device)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    with torch.inference_mode():
-        plain_s = _time_plain(network, images)
-        memory = f"{_peak_mib():.0f} MiB ({imported_mib:.0f} MiB before the model)"
-        refiners_s = _time_refiners(network, images)
-        fast = OptimizedPyTorchRuntime(network, RuntimeConfig(device=str(device)), consume=True).network
-        fast_s = _time_fast(fast, images)
     rows = []
-    for name, seconds in plain_s.items():
-        rows.append(Row(f"{name}: plain module", f"{seconds * 1e3:.1f} ms"))
-        for form, times_s in fast_s.items():
-            rows.append(Row(f"{name}: {form}", f"{times_s[name] * 1e3:.1f} ms, {times_s[name] / seconds:.2f} of plain"))
-    rows += [Row(name, f"{seconds * 1e3:.1f} ms") for name, seconds in refiners_s.items()]
+    with torch.inference_mode():
+        network(images)
+        memory = f"{_peak_mib():.0f} MiB ({imported_mib:.0f} MiB before the model)"
+        forms = _forms(network, images)
+        for stage in forms[PLAIN]:
+            times_s = medians_s({form: stages[stage] for form, stages in forms.items()}, device)
+            rows += _rows(stage, times_s)
+        rows += _rows(REFINERS, medians_s(_refiners(network, images), device))
     rows.append(Row("parameters", f"{parameters / 1e6:.1f} M"))
     rows.append(Row("peak memory of the process, plain module", memory))
     if device.type == "cuda":
-        rows.append(Row("peak memory on the GPU", f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"))
+        rows.append(Row("peak memory on the GPU, all forms", f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"))
     return rows
 
 
-def _time_plain(network: Any, images: "torch.Tensor") -> dict[str, float]:
-    from egorear_ros.benchmarks.stages import median_s, plain_stages
+def _rows(stage: str, times_s: Mapping[str, float]) -> list[Row]:
+    """Return the times of one stage by form, each but the first against the first."""
+    first, *others = times_s
+    rows = [Row(f"{stage}: {first}", f"{times_s[first] * 1e3:.1f} ms")]
+    for form in others:
+        share = f"{times_s[form] / times_s[first]:.2f} of {first}"
+        rows.append(Row(f"{stage}: {form}", f"{times_s[form] * 1e3:.1f} ms, {share}"))
+    return rows
 
-    return {name: median_s(stage, images.device) for name, stage in plain_stages(network, images).items()}
 
+def _forms(network: Any, images: "torch.Tensor") -> "dict[str, dict[str, Stage]]":
+    """Return stages by form; on a GPU also as one launch each, which is how `pytorch_compiled` runs."""
+    from egorear_ros.benchmarks.stages import fast_stages, plain_stages, recorded
+    from egorear_ros.config import RuntimeConfig
+    from egorear_ros.runtimes.pytorch import OptimizedPyTorchRuntime
 
-def _time_fast(network: "nn.Module", images: "torch.Tensor") -> dict[str, dict[str, float]]:
-    """Return seconds by form and stage; on a GPU as one launch as well, which is how `pytorch_compiled` runs."""
-    from egorear_ros.benchmarks.stages import fast_stages, median_s, recorded
-
-    stages = fast_stages(network, images)
-    found = {"inference form": {name: median_s(stage, images.device) for name, stage in stages.items()}}
+    fast = OptimizedPyTorchRuntime(network, RuntimeConfig(device=str(images.device))).network
+    forms = {PLAIN: plain_stages(network, images), FAST: fast_stages(fast, images)}
     if images.device.type == "cuda":
-        graphs = {name: recorded(stage) for name, stage in stages.items()}
-        found["inference form, CUDA graph"] = {name: median_s(graph, images.device) for name, graph in graphs.items()}
-    return found
+        forms[f"{FAST}, CUDA graph"] = {name: recorded(stage) for name, stage in forms[FAST].items()}
+    return forms
 
 
-def _time_refiners(network: "nn.Module", images: "torch.Tensor") -> dict[str, float]:
-    """Return seconds of the refiners in both of their forms, neither with other changes."""
+def _refiners(network: "nn.Module", images: "torch.Tensor") -> "dict[str, Stage]":
+    """Return the refiners in both of their forms, without what else a device changes."""
     import torch
 
-    from egorear_ros.benchmarks.stages import fast_stages, median_s, recorded
+    from egorear_ros.benchmarks.stages import REFINERS, fast_stages, recorded
     from egorear_ros.models.fast.grouped import group_refiners
     from egorear_ros.models.fast.optimize import optimize
 
-    found = {}
-    fast = optimize(network)
-    for name in (SEPARATE, GROUPED):
-        fast = group_refiners(fast) if name == GROUPED else fast
-        fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        stage: Stage = fast_stages(fast, images)["refiners (four)"]
-        found[name] = median_s(stage, images.device)
-        if images.device.type == "cuda":
-            found[f"{name}, CUDA graph"] = median_s(recorded(stage), images.device)
+    fast = optimize(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found = {SEPARATE: fast_stages(fast, images)[REFINERS]}
+    grouped = group_refiners(fast).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found[GROUPED] = fast_stages(grouped, images)[REFINERS]
+    if images.device.type == "cuda":
+        found |= {f"{name}, CUDA graph": recorded(stage) for name, stage in found.items()}
     return found
 
 

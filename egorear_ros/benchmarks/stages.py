@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.fast.network import FastEgoRear, rows_of
 
+REFINERS = "refiners (four)"
 RUNS = 7
 WARM_UPS = 3
 Stage = Callable[[], Any]
@@ -35,7 +36,7 @@ def plain_stages(network: EgoRear, images: Tensor) -> dict[str, Stage]:
     return {
         "encoders (two: ResNet-18 and neck)": lambda: heatmap.encode(images),
         "first heatmaps": lambda: heatmap.first_heatmaps(encoded.features),
-        "refiners (four)": refine,
+        REFINERS: refine,
         "refined heatmaps, only where asked for": refined_heatmaps,
         "lifter: proposal": lambda: lifter.propose(refinement.features),
         "lifter: correction": lambda: lifter.correct(
@@ -54,11 +55,12 @@ def fast_stages(network: nn.Module, images: Tensor) -> dict[str, Stage]:
     refinement = network(images).refinement
     features, maps, peaks = refinement.features, refinement.heatmaps, refinement.peaks
     proposal_cm = network.lifter.lifter.propose(features, None)
+    refiners = network.refiners  # these, whatever becomes of the network
     return {
         "encoders (two: ResNet-18 and neck)": lambda: rows_of(network.encode(images, None).features),
         "first heatmaps": lambda: network.first_heatmaps(encoded.features),
-        "refiners (four)": lambda: network.refiners(encoded, rows, maps, peaks.uv, peaks.valid),
-        "refined heatmaps, only where asked for": lambda: network.refiners.heatmaps(features),
+        REFINERS: lambda: refiners(encoded, rows, maps, peaks.uv, peaks.valid),
+        "refined heatmaps, only where asked for": lambda: refiners.heatmaps(features),
         "lifter: proposal": lambda: network.lifter.lifter.propose(features, None),
         "lifter: correction": lambda: network.lifter.correct(proposal_cm, rows, None, None),
         "whole model, with refined heatmaps": lambda: network(images, refined_heatmaps=True),
@@ -66,16 +68,20 @@ def fast_stages(network: nn.Module, images: Tensor) -> dict[str, Stage]:
     }
 
 
-def median_s(stage: Stage, device: torch.device) -> float:
-    """Return the median time of a stage, s, after one run that does not count."""
-    times = []
+def medians_s(stages: Mapping[str, Stage], device: torch.device) -> dict[str, float]:
+    """Return the median time of each stage, s, after a run that does not count.
+
+    They take turns, so that a busy machine slows all of them.
+    """
+    times: dict[str, list[float]] = {name: [] for name in stages}
     for _ in range(RUNS + 1):
-        start = time.perf_counter()
-        stage()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+        for name, stage in stages.items():
+            start = time.perf_counter()
+            stage()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(durations[1:]) for name, durations in times.items()}
 
 
 def recorded(stage: Stage) -> Stage:
