@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from egorear_ros.bags.base import BagError, RawMessage, Storage, Topic
-from egorear_ros.bags.compression import decompress, decompress_file
+from egorear_ros.bags.compression import ZSTD_MAGIC, decompress, decompress_file
 from egorear_ros.bags.layout import Layout, custom_data, find_layout, parse_information, storage_kind
 from egorear_ros.bags.mcap_file import McapFile
 from egorear_ros.bags.sqlite_file import SqliteFile
@@ -96,6 +96,7 @@ class Bag:
             if self._layout.by_message:
                 try:
                     message.data = decompress(message.data, "zstd")
+                    message.size = len(message.data)
                 except ValueError as error:
                     self._layout.problems.append(f"A message of {message.topic.name} cannot be read: {error}.")
                     continue
@@ -123,6 +124,7 @@ def open_bag(path: str | Path, remap: Mapping[str, str] | None = None) -> Bag:
     layout = find_layout(Path(path).expanduser())
     with ExitStack() as stack:
         storages = [_open_file(file, layout, stack) for file in layout.files]
+        layout.by_message = layout.by_message or _has_packed_messages(storages)
         return Bag(layout, storages, remap or {}, stack.pop_all())
 
 
@@ -155,6 +157,12 @@ def _unpack(path: Path, layout: Layout, stack: ExitStack) -> Path:
     if problem:
         layout.problems.append(problem)
     return target
+
+
+def _has_packed_messages(storages: list[Storage]) -> bool:
+    """Return whether messages are compressed one by one, also where no metadata.yaml says so: CDR begins with 0."""
+    first = next((message for storage in storages for message in storage.scan(len(ZSTD_MAGIC))), None)
+    return first is not None and first.data == ZSTD_MAGIC
 
 
 def _rename(found: list[Topic], remap: Mapping[str, str], path: Path) -> dict[Topic, Topic]:

@@ -3,12 +3,13 @@
 Memory does not grow with the length of the recording.
 """
 
+import heapq
 from collections.abc import Callable
 from typing import Any
 
 from egorear_ros.bags.arrivals import JUMP_NS, Events
 from egorear_ros.bags.bag import Bag
-from egorear_ros.bags.base import BagError, RawMessage
+from egorear_ros.bags.base import BagError, RawMessage, Topic
 from egorear_ros.bags.cdr import HEAD_BYTES
 from egorear_ros.bags.decode import decode
 from egorear_ros.bags.frame_sets import catch_up, make_synchronizer
@@ -21,6 +22,9 @@ from egorear_ros.names import TF_STATIC_TOPIC
 from egorear_ros.structures import Frame, FrameSet
 
 PROGRESS_EVERY = 2000
+
+DISORDER_NS = 3_000_000_000
+"""Under load rosbag2's recorder writes topic after topic what has gathered: messages lie up to so far out of order."""
 
 
 class Survey:
@@ -47,7 +51,9 @@ class Survey:
     ) -> None:
         self.lanes = {topic: Lane(topic) for topic in bag.topics}
         self.messages = self.bytes = 0
-        self._first_ns = self._newest_ns = 0
+        self._first_ns = self._newest_ns = self._frames = 0
+        self._newest_of: dict[Topic, int] = {}
+        self._waiting: list[tuple[int, int, Frame]] = []
         self.begin_ns: int | None = None
         self.end_ns: int | None = None
         self.clock_jumps = Events()
@@ -60,6 +66,7 @@ class Survey:
             if progress is not None and self.messages % PROGRESS_EVERY == 0:
                 progress(self.messages)
         self.complete = self.partial = self.dropped = 0
+        self._synchronize(None)
         if self._synchronizer is not None:
             self._count_skew(list(catch_up(self._synchronizer, None)))
             status = self._synchronizer.status(self.end_ns or 0)
@@ -79,10 +86,7 @@ class Survey:
     def _add(self, message: RawMessage) -> None:
         if self.begin_ns is None or self.end_ns is None:
             self.begin_ns = self.end_ns = self._first_ns = self._newest_ns = message.log_ns
-        if message.log_ns < self._newest_ns - JUMP_NS:
-            self.clock_jumps.add((self._newest_ns - self._first_ns) * 1e-9, (message.log_ns - self._newest_ns) * 1e-9)
-            self._newest_ns = message.log_ns
-        self._newest_ns = max(self._newest_ns, message.log_ns)
+        self._tell_time(message)
         self.begin_ns = min(self.begin_ns, message.log_ns)
         self.end_ns = max(self.end_ns, message.log_ns)
         self.messages += 1
@@ -93,11 +97,29 @@ class Survey:
         header = lane.add(message, self._first_ns)
         view = self._views.get(message.topic.name)
         if view is not None and header is not None and self._synchronizer is not None:
-            self._count_skew(list(catch_up(self._synchronizer, message.log_ns)))
-            frame = Frame(view, header.stamp_ns, "jpeg", b"")
-            self._count_skew(self._synchronizer.push(frame, message.log_ns))
+            self._frames += 1
+            heapq.heappush(self._waiting, (message.log_ns, self._frames, Frame(view, header.stamp_ns, "jpeg", b"")))
+            self._synchronize(self._newest_ns - DISORDER_NS)
         elif message.topic.name == TF_STATIC_TOPIC and message.topic.type == TF_MESSAGE:
             self._take_static(message, lane)
+
+    def _tell_time(self, message: RawMessage) -> None:
+        """Follow the recorder's clock: it is judged topic by topic, because each of them lies in order."""
+        before_ns = self._newest_of.get(message.topic, message.log_ns)
+        if message.log_ns < before_ns - JUMP_NS:
+            self.clock_jumps.add((before_ns - self._first_ns) * 1e-9, (message.log_ns - before_ns) * 1e-9)
+            self._newest_of.clear()
+            self._synchronize(None)
+            before_ns = self._newest_ns = message.log_ns
+        self._newest_of[message.topic] = max(before_ns, message.log_ns)
+        self._newest_ns = max(self._newest_ns, message.log_ns)
+
+    def _synchronize(self, until_ns: int | None) -> None:
+        """Give the synchronizer the frames that came before a moment (None: all), as they came."""
+        while self._synchronizer is not None and self._waiting and (until_ns is None or self._waiting[0][0] < until_ns):
+            log_ns, _, frame = heapq.heappop(self._waiting)
+            self._count_skew(list(catch_up(self._synchronizer, log_ns)))
+            self._count_skew(self._synchronizer.push(frame, log_ns))
 
     def _count_skew(self, sets: list[FrameSet]) -> None:
         for frames in sets:

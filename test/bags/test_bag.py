@@ -69,6 +69,16 @@ def test_a_compressed_file_in_a_folder_and_alone(tmp_path: Path) -> None:
         assert any("compressed data are cut off" in problem for problem in bag.problems)
 
 
+def test_messages_compressed_one_by_one_are_known_without_metadata(tmp_path: Path) -> None:
+    """A recorder that was killed, or a file that was copied alone: nothing but the messages says so."""
+    folder = bag_data.write_sqlite(tmp_path / "bag", rows(), by_message=True)
+    (folder / "metadata.yaml").unlink()
+    for path in (folder, bag_data.storage_file(folder)):
+        with open_bag(path) as bag:
+            assert [message.data for message in bag.messages()] == [row[3] for row in rows()]
+            assert [message.data for message in bag.scan(9)] == [row[3][:9] for row in rows()]
+
+
 def test_a_recording_in_several_files(tmp_path: Path) -> None:
     folder = tmp_path / "bag"
     folder.mkdir()

@@ -52,12 +52,12 @@ def without(rows: Rows, *topics: str) -> Rows:
     return [row for row in rows if row[0] not in topics]
 
 
-@pytest.mark.parametrize("storage", ["mcap", "zstd", "sqlite3"])
+@pytest.mark.parametrize("storage", ["mcap", "zstd", "sqlite3", "messages"])
 @pytest.mark.parametrize("given", [True, False])
 def test_a_good_recording_is_good(tmp_path: Path, storage: str, given: bool) -> None:
     rows = bag_data.rig_rows(40)
-    if storage == "sqlite3":
-        path = bag_data.write_sqlite(tmp_path / "bag", rows)
+    if storage in ("sqlite3", "messages"):
+        path = bag_data.write_sqlite(tmp_path / "bag", rows, by_message=storage == "messages")
     else:
         path = bag_data.write_rows(tmp_path / "bag", rows, "none" if storage == "mcap" else "zstd")
     with open_bag(path) as bag:
@@ -72,6 +72,21 @@ def test_a_good_recording_is_good(tmp_path: Path, storage: str, given: bool) -> 
     assert report.messages == len(rows) == sum(topic.messages for topic in report.topics)
     assert report.bytes == sum(len(row[3]) for row in rows)
     assert json.loads(json.dumps(report.to_json()))["good"] is True
+
+
+@pytest.mark.parametrize("disorder_s", [0.9, 2.5])
+def test_topics_that_were_written_one_after_the_other_are_in_order(tmp_path: Path, disorder_s: float) -> None:
+    """Under load rosbag2's recorder writes what has gathered, topic by topic."""
+    moments = round(disorder_s * 1e9 / bag_data.PERIOD_NS)
+    batches = [bag_data.rig_rows(100)[:1]]
+    rows = bag_data.rig_rows(100)[1:]
+    topics = list(dict.fromkeys(row[0] for row in rows))
+    for begin in range(0, 100, moments):
+        batch = rows[begin * len(topics) : (begin + moments) * len(topics)]
+        batches += [[row for row in batch if row[0] == topic] for topic in topics]
+    report = check(tmp_path / "bag", [row for batch in batches for row in batch])
+    assert report.findings == ()
+    assert (report.complete, report.partial, report.dropped) == (100, 0, 0)
 
 
 def test_jitter_gaps_and_skew_are_measured(tmp_path: Path) -> None:
