@@ -31,6 +31,9 @@ PACKAGE = "egorear_ros"
 LAST_SETS_S = 3.0
 """Time between the end of a recording and the end of everything: the last poses are still on their way."""
 
+LISTENERS_S = "1"
+"""Between the publishers of `ros2 bag play` and its first message: subscribers need that long to find them."""
+
 PATIENCE_S = "15"
 """Time to end after Ctrl-C before launch asks again: an estimate that has begun takes seconds on a slow CPU."""
 
@@ -234,13 +237,18 @@ class Wiring:
 
     def _rosbag2_player(self) -> ExecuteProcess:
         """Return `ros2 bag play` of the cameras' topics and the truth; recorded poses would mix with new ones."""
-        views = [spec.view for spec in plan(replace(self._request(), bag="", parameters={})) if spec.view]
+        specs = plan(replace(self._request(), bag="", parameters={}))
+        views = [spec.view for spec in specs if spec.view]
         topics = [
             self.topic(f"{view}/{kind}")
             for view in views
             for kind in ("image_raw/compressed", "image_raw", "camera_info")
         ]
-        command = ["ros2", "bag", "play", self["bag"], "--clock", "--rate", str(replay_rate(self["rate"]))]
+        # It waits for nobody, and loading a model takes seconds of the recording, of which no pose would come.
+        waited = [self.topic(spec.name) for spec in specs if spec.kind in ("sync", "pose", "evaluate")]
+        command = [sys.executable, "-m", f"{PACKAGE}.nodes.when_active", ",".join(waited)]
+        command += ["ros2", "bag", "play", self["bag"], "--clock", "--rate", str(replay_rate(self["rate"]))]
+        command += ["--delay", LISTENERS_S, "--disable-keyboard-controls"]
         command += ["--loop"] if self.is_true("loop") else []
         command += ["--topics", *topics, self.topic("ground_truth/body_pose")]
         return ExecuteProcess(cmd=command, name="player", output="screen")

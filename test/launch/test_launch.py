@@ -228,7 +228,11 @@ def test_a_replay_with_rosbag2_plays_only_what_cameras_sent(monkeypatch: pytest.
     context, actions = expand("replay", bag="/rec", namespace="bob", loop="true")
     assert set(nodes(context, actions)) == {"/bob/sync", "/bob/pose", "/bob/visual"}
     (command,) = processes(context, actions)
-    assert command.startswith("ros2 bag play /rec --clock --rate 1.0 --loop --topics /bob/front_left/image_raw/")
+    _, _, wait = command.partition(" -m egorear_ros.nodes.")
+    wait, played, play = wait.partition(" ros2 bag play /rec --clock --rate 1.0 ")
+    # It would begin while the model is still loading.
+    assert played and wait == "when_active /bob/sync,/bob/pose"
+    assert "--loop --topics /bob/front_left/image_raw/" in play
     assert "body_pose" not in command.replace("ground_truth/body_pose", "")
 
 
