@@ -1,6 +1,7 @@
 """Checkpoints of a run: written whole or not at all, and never thrown away before a newer one is there."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from egorear_ros.models.official import load_without_executing
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
+ROOM = 4_000_000
+"""Bytes that a disk has left, at most, when a write has failed for lack of room."""
 
 
 class CheckpointWriteError(RuntimeError):
@@ -40,7 +43,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except (OSError, RuntimeError) as error:
             left = "The checkpoint of this name from before is untouched" if path.exists() else "None was there before"
             raise CheckpointWriteError(
-                f"{path}: could not be written ({str(error).splitlines()[0]}). {left}. "
+                f"{path}: could not be written ({_cause(error, path.parent)}). {left}. "
                 "Free some space and go on with --ckpt_path last."
             ) from error
         finally:
@@ -59,6 +62,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if not isinstance(content, dict) or "state_dict" not in content:
             raise CheckpointError(f"ckpt_path is {path}, which is not a checkpoint of a training run.")
         return content
+
+
+def _cause(error: Exception, folder: Path) -> str:
+    """Return why a file could not be written; torch hides what the system said behind where it was in the file."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return str(error).splitlines()[0]
+    return f"its disk is full, {free / 1e6:.1f} MB are left" if free < ROOM else str(error).splitlines()[0]
 
 
 class RunCheckpoints(Checkpoint):

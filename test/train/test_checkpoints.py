@@ -4,6 +4,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -45,6 +46,15 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
         io.save_checkpoint({"state_dict": {"w": torch.zeros(100_000)}}, path)
     assert torch.equal(io.load_checkpoint(path)["state_dict"]["w"], torch.arange(4.0))
     assert [entry.name for entry in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_full_disk_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's own message says where in the file it was, not why."""
+    content = {"state_dict": {"w": torch.zeros(100_000)}}
+    for free, message in ((1_500_000, "its disk is full, 1.5 MB are left"), (10**10, "unexpected pos")):
+        monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        with largest_file(10_000), pytest.raises(CheckpointWriteError, match=message):
+            AtomicCheckpointIO().save_checkpoint(content, tmp_path / "last.ckpt")
 
 
 def test_a_run_stops_at_a_full_disk_and_goes_on_later(tmp_path: Path) -> None:
