@@ -59,6 +59,7 @@ def _fatal(report: BagReport, views: Sequence[str], calib_given: bool) -> Iterat
             "missing": bool(silent) or not report.cameras,
             "silent": finding.where in silent,
             "type": finding.where in needed,
+            "imageless": len(report.cameras) == 1,
         }
         if hopeless.get(finding.kind):
             yield finding

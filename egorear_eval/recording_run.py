@@ -24,9 +24,10 @@ from egorear_eval.track import (
 from egorear_eval.what_if import WhatIf
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.check import BagReport, check_bag
+from egorear_ros.bags.findings import imageless_findings
 from egorear_ros.bags.recorded_rig import rig_of_recording
 from egorear_ros.bags.truth import BagTruth, JointTrack
-from egorear_ros.bags.views import RigTopics, rig_topics
+from egorear_ros.bags.views import RigTopics, choose_rig, rig_topics
 from egorear_ros.config import SyncConfig
 from egorear_ros.structures import Rig
 
@@ -108,6 +109,9 @@ def open_recording(
     """
     found_rig = rig_of_recording(bag, rig, namespace)
     report = check_bag(bag, found_rig, namespace, sync, progress)
+    if not views and choose_rig(bag, rig) is None:  # then nobody but CameraInfo says which cameras there were
+        imageless = imageless_findings(bag, rig_topics(bag.topics, namespace))
+        report = replace(report, findings=(*report.findings, *imageless))
     needed = views or (found_rig.views if found_rig is not None else [camera.view for camera in report.cameras])
     verdict = judge(report, needed, rig is not None)
     if found_rig is None:

@@ -13,7 +13,13 @@ def summary(facts: Mapping[str, Any], seconds_per_set: float | None) -> Iterator
     yield f"frame sets     {sets}; {found['estimated']} estimated, {found['compared']} compared"
     if found["dropped"]:
         yield "not compared   " + ", ".join(f"{count} {reason}" for reason, count in found["dropped"].items())
-    unused = {"late": found["late"], "damaged": found["damaged_images"], "dropped on purpose": found["dropped_images"]}
+    twice = sum(kinds.get("duplicate", 0) for kinds in found["unused_images"].values())
+    unused = {
+        "late": found["late"],
+        "of a stamp that came before": twice,
+        "damaged": found["damaged_images"],
+        "dropped on purpose": found["dropped_images"],
+    }
     if any(unused.values()):
         yield "images         " + ", ".join(f"{count} {what}" for what, count in unused.items() if count)
     for label, key, unit in (("skew", "skew_ms", "ms"), ("wait for sync", "pairing_ms", "ms")):

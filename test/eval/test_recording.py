@@ -16,6 +16,7 @@ from recording_data import COUNT, GreyReader, rows, write
 from egorear_eval.clip import EvaluationError, load_clips
 from egorear_eval.recording import evaluate_recording
 from egorear_eval.recording_run import RecordingRun, open_recording, write_recording
+from egorear_eval.recording_words import summary
 from egorear_eval.what_if import Drop, WhatIf
 from egorear_ros.bags.bag import open_bag
 from egorear_ros.bags.encode import encode_body_pose
@@ -232,6 +233,9 @@ def test_stamps_that_jump_make_a_partial_result(tmp_path: Path) -> None:
     found = evaluate(write(tmp_path / "jump", jumping), tmp_path / "out").facts["recording"]
     assert found["partial"] is True and "Stamps jump by -1 s" in found["reason"]
     assert found["estimated"] >= COUNT - 1
+    twice = [row for row in rows() for _ in range(2 if row[0] == "/back_left/image_raw/compressed" else 1)]
+    facts = evaluate(write(tmp_path / "twice", twice), tmp_path / "out").facts
+    assert f"images         {COUNT} of a stamp that came before" in list(summary(facts, None))
     found = evaluate(write(tmp_path / "shuffled", shuffled), tmp_path / "out").facts["recording"]
     assert found["partial"] is True and "older than the one before" in found["reason"]
 
@@ -253,6 +257,17 @@ def test_both_kinds_of_storage_give_the_same(tmp_path: Path) -> None:
     evaluate(write(tmp_path / "two"), tmp_path / "of_mcap")
     of_sqlite, of_mcap = (load_clips(tmp_path / name)[0] for name in ("of_sqlite", "of_mcap"))
     assert of_sqlite.frames == of_mcap.frames and (of_sqlite.predicted == of_mcap.predicted).all()
+
+
+def test_cameras_that_somebody_forgot_to_record_make_a_partial_result(tmp_path: Path) -> None:
+    some = [row for row in rows(truth=False) if row[0] != "/back_left/image_raw/compressed"]
+    bag = write(tmp_path / "bag", some, rig=False)
+    front = VIEWS[:2]
+    for views, partial in (((), True), (front, False)):
+        with open_bag(bag) as opened:
+            recording = open_recording(opened, None, None, SyncConfig(), None, views)
+        assert any("CameraInfo of back_left, but no images" in words for words in recording.verdict.partial) == partial
+        assert len(recording.rig.views) == 3
 
 
 @pytest.mark.parametrize(
