@@ -43,7 +43,7 @@ class Case:
         config: of the estimator.
         sets: of the recording that are evaluated in a round.
         alone: sets that are held in memory for the network alone.
-        skipped: sets at the beginning, while threads and queues fill, that do not count.
+        skipped: sets at the beginning, while queues fill and what is compiled is loaded, that do not count.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Case:
 
 
 CASES = (
-    Case("egorear-small", EstimatorConfig(checkpoint="egorear-small"), 150, 40, 10),
+    Case("egorear-small", EstimatorConfig(checkpoint="egorear-small"), 450, 40, 150),
     Case("published network, random weights", EstimatorConfig(allow_untrained=True), 24, 8, 6),
 )
 
