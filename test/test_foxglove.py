@@ -1,8 +1,8 @@
-"""The Foxglove layout shows what the graph publishes."""
+"""The Foxglove layouts show what the graph publishes, and what a recording of it holds."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,30 @@ from egorear_ros.names import (
     POSE_TOPIC,
     RIG_FRAME,
     SYNC_STATUS_TOPIC,
+    image_topic,
     overlay_topic,
     rig_topics,
 )
 
 REPOSITORY = Path(__file__).parents[1]
-LAYOUT = json.loads((REPOSITORY / "foxglove" / "egorear.json").read_text())
-PANELS: dict[str, dict[str, Any]] = LAYOUT["configById"]
+Panels = dict[str, dict[str, Any]]
+LAYOUTS = {path.stem: json.loads(path.read_text()) for path in sorted((REPOSITORY / "foxglove").glob("*.json"))}
 VIEWS = load_rig("ego4view_syn").views
 PUBLISHED = {f"/{topic.lstrip('/')}" for topic in rig_topics(VIEWS)}
 KNOWN_PANELS = {"3D", "Image", "Plot", "DiagnosticSummary"}
 MESSAGES = {f"/{POSE_TOPIC}": "BodyPose", f"/{SYNC_STATUS_TOPIC}": "SyncStatus"}
 
 
-def of_kind(kind: str) -> dict[str, dict[str, Any]]:
+@pytest.fixture(params=sorted(LAYOUTS))
+def layout(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Each of the layouts."""
+    return LAYOUTS[request.param]
+
+
+def of_kind(layout: dict[str, Any], kind: str) -> Panels:
     """Return the settings of the panels of a kind, by name."""
-    return {name.split("!")[1]: panel for name, panel in PANELS.items() if name.split("!")[0] == kind}
+    panels: Panels = layout["configById"]
+    return {name.split("!")[1]: panel for name, panel in panels.items() if name.split("!")[0] == kind}
 
 
 def leaves(node: Any) -> Iterator[str]:
@@ -51,38 +59,52 @@ def fields(message: str) -> set[str]:
     return set(re.findall(r"^(?:u?int\d+|float\d+) (\w+)\s*(?:#.*)?$", text, re.MULTILINE))
 
 
-def test_layout_has_the_parts_that_foxglove_reads() -> None:
-    assert set(LAYOUT) == {"configById", "globalVariables", "userNodes", "playbackConfig", "layout"}
-    assert {name.split("!")[0] for name in PANELS} == KNOWN_PANELS
+def test_there_is_one_for_graphs_and_one_for_recordings() -> None:
+    assert set(LAYOUTS) == {"egorear", "recording"}
 
 
-def test_every_panel_has_its_place_once() -> None:
-    assert sorted(leaves(LAYOUT["layout"])) == sorted(PANELS)
+def test_layout_has_the_parts_that_foxglove_reads(layout: dict[str, Any]) -> None:
+    assert set(layout) == {"configById", "globalVariables", "userNodes", "playbackConfig", "layout"}
+    assert {name.split("!")[0] for name in layout["configById"]} == KNOWN_PANELS
 
 
-def test_images_are_the_overlays_of_the_rig() -> None:
-    topics = {view: panel["imageMode"]["imageTopic"] for view, panel in of_kind("Image").items()}
-    assert topics == {view: f"/{overlay_topic(view)}" for view in VIEWS}
+def test_every_panel_has_its_place_once(layout: dict[str, Any]) -> None:
+    assert sorted(leaves(layout["layout"])) == sorted(layout["configById"])
+
+
+def test_titles_are_read_by_foxglove_and_by_lichtblick(layout: dict[str, Any]) -> None:
+    for panel in layout["configById"].values():
+        assert panel["foxglovePanelTitle"] == panel["lichtblickPanelTitle"] != ""
+
+
+@pytest.mark.parametrize(("name", "topic"), [("egorear", overlay_topic), ("recording", image_topic)])
+def test_images_are_those_of_the_rig(name: str, topic: Callable[[str], str]) -> None:
+    topics = {view: panel["imageMode"]["imageTopic"] for view, panel in of_kind(LAYOUTS[name], "Image").items()}
+    assert topics == {view: f"/{topic(view)}" for view in VIEWS}
     assert set(topics.values()) <= PUBLISHED
 
 
 def test_skeleton_is_shown_in_the_rig_frame() -> None:
-    (panel,) = of_kind("3D").values()
+    (panel,) = of_kind(LAYOUTS["egorear"], "3D").values()
     assert panel["followTf"] == RIG_FRAME
     assert set(panel["topics"]) == {f"/{MARKERS_TOPIC}", f"/{CAMERA_MARKERS_TOPIC}"} <= PUBLISHED
     assert all(topic["visible"] for topic in panel["topics"].values())
 
 
-def test_diagnostics_are_those_of_the_nodes() -> None:
-    (panel,) = of_kind("DiagnosticSummary").values()
+def test_a_recording_has_no_markers_to_show() -> None:
+    (panel,) = of_kind(LAYOUTS["recording"], "3D").values()
+    assert panel["followTf"] == RIG_FRAME and panel["topics"] == {}
+
+
+def test_diagnostics_are_those_of_the_nodes(layout: dict[str, Any]) -> None:
+    (panel,) = of_kind(layout, "DiagnosticSummary").values()
     assert panel["topicToRender"] == DIAGNOSTICS_TOPIC
     assert DIAGNOSTICS_TOPIC in PUBLISHED
 
 
-@pytest.mark.parametrize("name", sorted(of_kind("Plot")))
-def test_curves_are_numbers_of_published_messages(name: str) -> None:
-    paths = [path["value"] for path in of_kind("Plot")[name]["paths"]]
-    assert paths
+def test_curves_are_numbers_of_published_messages(layout: dict[str, Any]) -> None:
+    paths = [path["value"] for panel in of_kind(layout, "Plot").values() for path in panel["paths"]]
+    assert len(paths) == 6
     for path in paths:
         topic, field = path.split(".")
         assert topic in PUBLISHED
