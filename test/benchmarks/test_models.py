@@ -8,10 +8,10 @@ import tiny_networks as tiny
 
 from egorear_ros.benchmarks import rendered
 from egorear_ros.benchmarks.networks import Subject, _enliven
-from egorear_ros.benchmarks.rendered import rendered_images
 from egorear_ros.benchmarks.runtimes import Measured, _verdicts
 from egorear_ros.benchmarks.scaling import Curve, _draw, rig_of
 from egorear_ros.config import RuntimeConfig
+from egorear_ros.estimators.preprocess import normalise
 from egorear_ros.runtimes.factory import make_runtime
 
 
@@ -37,15 +37,30 @@ def test_random_networks_move_with_their_images() -> None:
 
 
 def test_trained_networks_see_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("embreex")
-    monkeypatch.setattr(rendered, "MOMENTS", 2)
-    rig = tiny.RIG.select(tiny.RIG.views[:2])
-    first, again, other = (rendered_images(rig, 32, 2, seed) for seed in (3, 3, 4))
-    assert first.shape == (2, 2, 3, 32, 32)
-    np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).mean() > 0.1, "other people elsewhere"
-    assert np.abs(first[0] - first[1]).mean() > 0.02, "they move"
-    assert first.std() > 0.5, "not black"
+    asked = []
+
+    class Wearer:
+        def __init__(self, seed: int) -> None:
+            self.seed = seed
+
+        def render(self, view: str, time_s: float, width: int, height: int) -> np.ndarray:
+            asked.append((self.seed, view, time_s, width, height))
+            level = 80 * self.seed + 19 * tiny.RIG.views.index(view) + 2 * round(time_s)
+            return np.full((height, width, 3), level, dtype=np.uint8)
+
+    monkeypatch.setattr("egorear_ros.sources.wearer.shared_wearer", lambda _, config: Wearer(config.seed))
+    network = tiny.tiny_network()
+    subject = Subject(network, tiny.tiny_identity(network), tiny.RIG, trained=True)
+    images = subject.images(rendered.MOMENTS + 2, seed=1)
+    assert images.shape == (rendered.MOMENTS + 2, 4, 3, 64, 64)
+    assert len({float(image.mean()) for image in images.reshape(-1, 3, 64, 64)}) == 4 * len(images), "all are different"
+    assert {seed for seed, *_ in asked} == {1, 2}, "one wearer has only so many moments"
+    assert {size for *_, width, height in asked for size in (width, height)} == {128}
+    expected = normalise(np.full((64, 64, 3), 80 + 19, dtype=np.uint8))
+    np.testing.assert_array_equal(images[0, 1], expected)
+    count = len(asked)
+    np.testing.assert_array_equal(subject.images(2, seed=2), images[-2:])
+    assert len(asked) == count, "rendered once"
 
 
 @pytest.mark.parametrize("views", [2, 3, 4, 6])
@@ -70,6 +85,19 @@ def test_verdicts_are_of_the_fastest() -> None:
     assert whole.value == "0.320 of plain eager (openvino fp32)"
     assert [row.met for row in _verdicts("egorear-small", "cpu", found)] == [None, None]
     assert [row.quantity for row in _verdicts("paper", "cpu", found[2:])] == ["paper: fastest with fewer digits"]
+
+
+def test_verdicts_on_a_gpu() -> None:
+    found = [
+        ("fp32", Measured("pytorch fp32", 1.0, 90.0, 0.0, 0.0, 900.0, 9000.0)),
+        ("bf16", Measured("pytorch_compiled bf16", 1.4, 90.0, 0.1, 0.1, 900.0, 2500.0)),
+        ("fp16", Measured("tensorrt fp16", 1.7, 90.0, 0.1, 0.1, 900.0, 3100.0)),
+    ]
+    *_, latency, rate = _verdicts("paper", "cuda", found)
+    assert (latency.value, latency.met) == ("1.40 ms from prepared images to joints (pytorch_compiled bf16)", True)
+    assert (rate.value, rate.met) == ("3,100 framesets/s in batches of 64 (tensorrt fp16)", True)
+    assert [row.met for row in _verdicts("paper", "cuda", [found[0], found[2]])[-2:]] == [False, True]
+    assert len(_verdicts("paper", "cuda", found[:1])) == 1
 
 
 def test_growth_and_its_picture(tmp_path: Path) -> None:
