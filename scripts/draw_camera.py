@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw docs/images/synth_camera.png: one moment seen by eight cameras, and a detail of each photograph."""
+"""Draw docs/images/synth_camera.jpg: one moment seen by eight cameras, and a detail of each photograph."""
 
 import argparse
 import io
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--rig", default="ego4view_syn", help="a name in calib/ or a YAML file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--view", default="", help="name of the view (default: the rig's first)")
-    parser.add_argument("--out", type=Path, default=Path("docs/images/synth_camera.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/synth_camera.jpg"))
     args = parser.parse_args()
     wearer = make_wearer(load_rig(args.rig), args.seed)
     view = args.view or wearer.rig.views[0]
@@ -88,7 +88,7 @@ def main() -> None:
     rows = [np.concatenate(cells[begin : begin + COLUMNS], axis=1) for begin in range(0, len(cells), COLUMNS)]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     # In true colour: a palette would add noise of its own.
-    Image.fromarray(np.concatenate(rows)).save(args.out, optimize=True)
+    Image.fromarray(np.concatenate(rows)).save(args.out, optimize=True, quality=88)
 
 
 if __name__ == "__main__":

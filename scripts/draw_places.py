@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw docs/images/synth_places.png: random places with a wearer, from outside and through two cameras of a rig."""
+"""Draw docs/images/synth_places.jpg: random places with a wearer, from outside and through two cameras of a rig."""
 
 import argparse
 import json
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=160, help="of each picture, px")
     parser.add_argument("--textures", type=Path, help="folder of your own textures")
     parser.add_argument("--facts", action="store_true", help="print what is recorded of every place")
-    parser.add_argument("--out", type=Path, default=Path("docs/images/synth_places.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/synth_places.jpg"))
     args = parser.parse_args()
     rig = load_rig(args.rig)
     folder = TextureFolder(args.textures) if args.textures else None
@@ -92,7 +92,7 @@ def main() -> None:
     rows = [np.concatenate(cells[begin : begin + 2], axis=1) for begin in range(0, len(cells) - 1, 2)]
     picture = Image.fromarray(np.concatenate(rows))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(args.out, optimize=True)
+    picture.save(args.out, optimize=True, quality=88)
 
 
 if __name__ == "__main__":
