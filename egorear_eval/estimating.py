@@ -75,9 +75,9 @@ def estimating(
         one_by_one: as on the rig, where latencies matter.
     """
     methods = list(dict.fromkeys(estimators.values()))
-    pace = Pace() if one_by_one else _spread(estimators)
     work = _Work(frames_of, estimators)
     try:
+        pace = Pace() if one_by_one else _spread(estimators)
         if pace.threads:
             batches = _batches(items, pace.sets)
             with ReadAhead(batches, work.estimate, pace.threads + 2, pace.threads) as ahead:

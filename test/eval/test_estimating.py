@@ -167,6 +167,14 @@ def test_an_error_of_a_method_comes_out(monkeypatch: pytest.MonkeyPatch) -> None
     assert many.state == "gathered"
 
 
+def test_methods_are_gathered_when_one_cannot_get_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    many, broken = ManyReader(), ManyReader()
+    monkeypatch.setattr(broken, "spread", lambda threads: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        estimate([frame_set(0)], {VIEWS: many, FRONT: broken})
+    assert many.state == "gathered"
+
+
 def make(weights: Path, smoothing: bool = False) -> Estimator:
     config = EstimatorConfig(checkpoint=str(weights), missing_views="always")
     if smoothing:
