@@ -34,22 +34,14 @@ def layers(module: nn.Module) -> int:
     return sum(isinstance(layer, MinimalConv2d) for layer in module.modules())
 
 
-class Inspected(OptimizedPyTorchRuntime):
-    """Shows its network."""
-
-    @property
-    def network(self) -> nn.Module:
-        return self._network
-
-
 @pytest.mark.parametrize(("precision", "used"), [("fp32", True), ("bf16", False)])
 def test_only_in_single_precision(network: EgoRear, precision: str, used: bool) -> None:
-    engine = Inspected(network, RuntimeConfig(name="pytorch", device="cpu", precision=precision))
+    engine = OptimizedPyTorchRuntime(network, RuntimeConfig(name="pytorch", device="cpu", precision=precision))
     assert (layers(engine.network) > 0) == used
 
 
 def test_what_is_exported_and_compiled_has_ordinary_convolutions(network: EgoRear) -> None:
-    Inspected(network, RuntimeConfig(name="pytorch", device="cpu"))
+    OptimizedPyTorchRuntime(network, RuntimeConfig(name="pytorch", device="cpu"))
     assert not layers(network)
     assert not layers(optimize(network))
 

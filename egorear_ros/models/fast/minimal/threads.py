@@ -14,15 +14,17 @@ LIBRARIES = ("libgomp", "libiomp5", "libomp")
 def openmp() -> ctypes.CDLL | None:
     """Return the OpenMP library that PyTorch uses; None if there is none that can be called.
 
-    Threads of another pool would compete with PyTorch's, which go on spinning for a while after their work.
+    Threads of another pool would compete with PyTorch's, which go on spinning for a while after their work. PyTorch
+    brings its library, or uses the system's, which is then the only one unless another package brings its own.
     """
     home = Path(torch.__file__).parent.parent
     try:
         mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/lib" in line}
     except OSError:
         return None
-    ours = [path for path in sorted(mapped) if Path(path).name.startswith(LIBRARIES) and home in Path(path).parents]
-    library = ctypes.CDLL(ours[0]) if ours else None
+    found = [path for path in sorted(mapped) if Path(path).name.startswith(LIBRARIES)]
+    ours = [path for path in found if path.startswith(f"{home}/torch")] or found
+    library = ctypes.CDLL(ours[0]) if len(ours) == 1 else None
     if library is None or not hasattr(library, "GOMP_parallel"):
         return None
     library.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
