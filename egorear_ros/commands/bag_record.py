@@ -65,10 +65,10 @@ def record(args: argparse.Namespace) -> int:
 
 
 def describe(counts: "Mapping[Topic, int]") -> str:
-    """Return one line on what was recorded so far."""
-    from egorear_ros.bags.typestore import COMPRESSED_IMAGE
+    """Return one line on what was recorded so far; overlays are no images of cameras."""
+    from egorear_ros.bags.views import split_image_topic
 
-    cameras = [count for topic, count in counts.items() if topic.type == COMPRESSED_IMAGE]
+    cameras = [count for topic, count in counts.items() if split_image_topic(topic.name) is not None]
     images = f"{sum(cameras)} images of {len(cameras)} cameras" if cameras else "no images yet"
     return f"{images}, {sum(counts.values())} messages of {len(counts)} topics"
 
