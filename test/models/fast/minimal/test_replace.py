@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from egorear_ros.benchmarks.scaling import rig_of
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
 from egorear_ros.models.fast.minimal.registers import Registers, host_registers
@@ -41,11 +42,11 @@ def test_golden_joints_move_by_less_than_a_micrometre(golden_run: Any, golden_mo
     assert (joints_cm - golden_run.output.lift.joints_cm).abs().max() < TOLERANCE_CM
 
 
-@pytest.mark.parametrize("views", [2, 3, 4])
+@pytest.mark.parametrize("views", [2, 3, 4, 6])
 def test_views_batches_and_masks(views: int, rig: Rig) -> None:
     torch.manual_seed(views)
     size = ModelSize(view_count=views, image_size=64, backbone_channels=64, channels=64)
-    network = EgoRear(size, rig.select(rig.views[:views])).eval()
+    network = EgoRear(size, rig_of(rig, views)).eval()
     images, mask = torch.randn(3, views, 3, 64, 64), torch.ones(3, views, dtype=torch.bool)
     mask[1, 0] = mask[2, 1] = False
     fast = optimize(network)
