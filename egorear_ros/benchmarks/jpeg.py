@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from egorear_ros.benchmarks.pipeline import CHECKPOINT
+from egorear_ros.benchmarks.preparing import measure_on_gpu
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.config import EstimatorConfig, RuntimeConfig
 from egorear_ros.estimators.factory import make_estimator
@@ -69,7 +70,7 @@ def measure_jpeg(data: Path, calib: str) -> list[Row]:
         moved_mm = MM_M * np.linalg.norm(one.joints_device - exact.joints_device, axis=-1)
         spread = f"{np.median(moved_mm):.1f} mm (median), {np.percentile(moved_mm, 95):.1f} mm (p95)"
         rows.append(Row(f"{name}: joints move by", spread))
-    return rows
+    return rows + measure_on_gpu([frames for frames, _ in sets], rig)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,10 @@ def make_preprocess(
     """
     least_px, device = least_jpeg_px(config, architecture, image_size), engine.image_device
     if config.preprocess_on == "cpu" or (config.preprocess_on == "auto" and device is None):
-        buffers = pinned if device is not None else None  # what the GPU fetches by itself
+        from egorear_ros.runtimes.pytorch import choose_device
+
+        # What a GPU fetches by itself, for any engine there.
+        buffers = pinned if choose_device(runtime.device).type == "cuda" else None
         return Preprocessor(rig, image_size, least_jpeg_px=least_px, make_buffer=buffers)
     if device is None:
         raise EstimatorSetupError(
@@ -47,7 +50,7 @@ def make_preprocess(
         )
     from egorear_ros.estimators.gpu_preprocessor import GpuPreprocessor
 
-    decoder = _gpu_decoder(device) if least_px else None
+    decoder = gpu_decoder(device) if least_px else None
     LOG.info("images are prepared on %s, JPEGs decoded by %s", device, "nvImageCodec there" if decoder else "the CPU")
     on_gpu = GpuPreprocessor(rig, image_size, device, least_jpeg_px=least_px, decoder=decoder)
     if not runtime.fallback:
@@ -55,7 +58,8 @@ def make_preprocess(
     return FallbackPreprocessor(on_gpu, lambda: Preprocessor(rig, image_size, least_jpeg_px=least_px))
 
 
-def _gpu_decoder(device: "torch.device") -> "DeviceDecoder | None":
+def gpu_decoder(device: "torch.device") -> "DeviceDecoder | None":
+    """Return nvImageCodec's decoder; None, with a line in the log, where it is not or does not work."""
     from egorear_ros.estimators.nvimgcodec import NvImageDecoder
 
     try:
