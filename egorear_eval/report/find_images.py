@@ -72,10 +72,10 @@ def find_images(folder: Path, bag: Path | None = None, dataset: Path | None = No
 
 
 def _load_run(folder: Path) -> _Run:
+    clips = [clip for clip in load_clips(folder) if len(clip)]
     path = folder / RIG_FILE
     if not path.is_file():
         raise EvaluationError(f"{path} is missing: the cameras of the run. Evaluate again, or use --no-pictures.")
-    clips = [clip for clip in load_clips(folder) if len(clip)]
     return _Run(folder, load_facts(folder), clips, load_rig(str(path)))
 
 
