@@ -131,4 +131,7 @@ def _storage_files(folder: Path) -> list[Path]:
     def key(path: Path) -> list[tuple[int, int | str]]:
         return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.findall(r"\d+|\D+", path.name)]
 
-    return sorted((path for path in folder.iterdir() if path.name.endswith(SUFFIXES)), key=key)
+    found = {path.name: path for path in folder.iterdir() if path.name.endswith(SUFFIXES)}
+    # rosbag2's recorder packs a file beside itself, and its player unpacks it there.
+    single = (path for name, path in found.items() if name.removesuffix(".zstd") == name or path.stem not in found)
+    return sorted(single, key=key)

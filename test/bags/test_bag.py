@@ -96,6 +96,18 @@ def test_a_recording_in_several_files(tmp_path: Path) -> None:
         assert bag.declared == 20 and "bag_11.mcap is missing" in bag.problems[0]
 
 
+def test_a_file_that_is_there_packed_and_unpacked_is_read_once(tmp_path: Path) -> None:
+    """rosbag2's recorder was killed while it packed the file."""
+    folder = bag_data.write_rows(tmp_path / "bag", rows())
+    file = bag_data.storage_file(folder)
+    packed = zstd.compress(file.read_bytes())
+    file.with_name(f"{file.name}.zstd").write_bytes(packed[: len(packed) // 2])
+    (folder / "metadata.yaml").unlink()
+    with open_bag(folder) as bag:
+        assert log_times(bag) == [row[2] for row in rows()]
+        assert len(bag.problems) == 1 and "metadata.yaml is missing" in bag.problems[0]
+
+
 def test_damaged_metadata_does_not_hide_the_messages(tmp_path: Path) -> None:
     folder = bag_data.write_rows(tmp_path / "bag", rows())
     (folder / "metadata.yaml").write_text("rosbag2: [")
