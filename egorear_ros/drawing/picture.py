@@ -98,7 +98,8 @@ def _add_scene(
 ) -> None:
     """Draw cameras and skeletons in the rig frame, everything to one scale."""
     left, bottom, width, height = box
-    axes: Any = figure.add_axes((left, bottom + 0.04, width, height - 0.13), projection="3d")
+    # A little to the right, or images would hide the label of the upright axis.
+    axes: Any = figure.add_axes((left + 0.03, bottom + 0.04, width - 0.03, height - 0.13), projection="3d")
     shown = [_draw_camera(axes, T_RIG_DEVICE @ camera.T_device_camera) for camera in rig.cameras]
     handles = []
     if truth is not None and len(truth.joints_device):
@@ -164,7 +165,7 @@ def _frame_scene(axes: Any, points: FloatArray) -> None:
     axes.set_box_aspect(span, zoom=1.05)
     axes.set_xlabel("x forward, m", fontsize=9)
     axes.set_ylabel("y left, m", fontsize=9)
-    axes.set_zlabel("z up, m", fontsize=9)
+    axes.set_zlabel("z up, m", fontsize=9, labelpad=7)
     axes.locator_params(axis="x", nbins=5)
     axes.locator_params(axis="y", nbins=5)
     axes.tick_params(labelsize=7)
