@@ -91,6 +91,12 @@ def test_skeleton_is_shown_in_the_rig_frame() -> None:
     assert all(topic["visible"] for topic in panel["topics"].values())
 
 
+def test_frames_have_no_lines_that_cross_the_skeleton(layout: dict[str, Any]) -> None:
+    """All joint frames hang on the rig's: their lines would be a fan in front of the bones."""
+    (panel,) = of_kind(layout, "3D").values()
+    assert panel["scene"]["transforms"]["lineWidth"] == 0
+
+
 def test_a_recording_has_no_markers_to_show() -> None:
     (panel,) = of_kind(LAYOUTS["recording"], "3D").values()
     assert panel["followTf"] == RIG_FRAME and panel["topics"] == {}
