@@ -83,6 +83,16 @@ def test_fewer_digits(tiny: Callable[..., ModelSize], rig: Rig) -> None:
     assert (found - expected).norm(dim=-1).mean() < 2.0 * (expected - whole).norm(dim=-1).mean() + 0.01
 
 
+def test_it_is_one_graph(tiny: Callable[..., ModelSize], rig: Rig) -> None:
+    """As the compiled engine wants it, with a mask; the graph is run as it is, not compiled."""
+    network = reduce_precision(group_refiners(optimize(lively(4, tiny, rig))), "bf16", torch.device("cpu"))
+    graph = torch.compile(network, backend="eager", fullgraph=True, dynamic=False)
+    images, mask = torch.randn(1, 4, 3, 64, 64), torch.tensor([[True, True, False, True]])
+    with torch.inference_mode():
+        found, expected = graph(images, None, mask).lift.joints_cm, network(images, None, mask).lift.joints_cm
+    torch.testing.assert_close(found, expected, atol=0.5, rtol=1e-3)
+
+
 def test_convolutions_keep_to_their_channels() -> None:
     torch.manual_seed(0)
 
