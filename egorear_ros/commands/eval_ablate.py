@@ -173,7 +173,10 @@ def _parts_table(
             return {full_views: _estimator(args, rig, part, file)}
 
         rows.append(Variant(name, how, evaluate_pass(args, make, console)[full_views]))
-    return ablation_table("Parts of the method", rows, SWITCH_NOTE if switches else "")
+    notes = [SWITCH_NOTE] if switches else []
+    if args.views:
+        notes.append(f"Every row sees {' + '.join(full_views)} alone.")
+    return ablation_table("Parts of the method", rows, " ".join(notes))
 
 
 def _smoothing_table(args: argparse.Namespace, full: "list[Clip]") -> str:

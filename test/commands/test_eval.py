@@ -126,7 +126,9 @@ def test_variants_alone_with_two_views(
 ) -> None:
     chosen = [str(dataset), "--checkpoint", str(weights), "--views", "front_left,front_right"]
     assert main(["eval", "ablate", *chosen, "--ablate", "", "--variant", f"again={weights}"]) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
+    printed = capsys.readouterr().out
+    assert "Every row sees front_left + front_right alone." in printed
+    rows = [line for line in printed.splitlines() if line.startswith("|")][2:]
     assert [row.split("|")[1].strip() for row in rows] == ["full", "again"]
     assert main(["eval", "dataset", *chosen, "--out", str(tmp_path)]) == 0
     mpjpe = rows[0].split("|")[4].strip()
