@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from egorear_ros import __version__
@@ -14,7 +15,9 @@ from egorear_ros.runtimes.onnx_cache import cache_folder
 from egorear_ros.runtimes.onnx_export import ExportError, written_aside
 
 LOG = logging.getLogger(__name__)
-MAGIC = b"egorear_engine/1\n"
+MAGIC = b"egorear_engine/2\n"
+CHECKSUM = "plan_sha256"
+"""TensorRT itself may crash on an engine that is damaged."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ def write_engine(path: Path, key: EngineKey, plan: bytes) -> None:
     Raises:
         ExportError: the file cannot be written.
     """
+    head = json.dumps({**asdict(key), CHECKSUM: sha256(plan).hexdigest()})
     with written_aside(path) as partial:
-        partial.write_bytes(MAGIC + json.dumps(asdict(key)).encode() + b"\n" + plan)
+        partial.write_bytes(MAGIC + head.encode() + b"\n" + plan)
 
 
 def read_engine(path: Path, key: EngineKey) -> bytes:
@@ -77,6 +81,8 @@ def read_engine(path: Path, key: EngineKey) -> bytes:
     ]
     if differences:
         raise ModelFileError(f"{path}: the engine is for {', '.join(differences)}.")
+    if found.get(CHECKSUM) != sha256(plan).hexdigest():
+        raise ModelFileError(f"{path}: the engine is damaged, its checksum is another one.")
     return plan
 
 

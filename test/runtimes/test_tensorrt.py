@@ -73,12 +73,24 @@ def test_an_engine_for_something_else_is_announced_and_built_anew(
     assert read_engine(path, KEY) == b"ours"
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"egorear_engine/1\n{}\n", b"egorear_engine/1\n{\nplan", b"\n[]\nplan"])
+@pytest.mark.parametrize("content", [b"", b"x", b"egorear_engine/2\n{}\n", b"egorear_engine/2\n{\nplan", b"\n[]\nplan"])
 def test_damaged_engines(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.engine"
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match="not a complete engine file"):
         read_engine(path, KEY)
+
+
+def test_a_damaged_plan_is_built_anew(caplog: pytest.LogCaptureFixture) -> None:
+    assert cached_engine(KEY, IDENTITY, lambda: b"a long plan") == b"a long plan"
+    path = cache_folder() / KEY.file_name()
+    for damage in (lambda data: data[:-1], lambda data: data[:-3] + b"?" + data[-2:]):
+        path.write_bytes(damage(path.read_bytes()))
+        caplog.clear()
+        assert cached_engine(KEY, IDENTITY, lambda: b"another plan") == b"another plan"
+        assert "A kept engine is built anew: " in caplog.text
+        assert "the engine is damaged" in caplog.text
+    assert read_engine(path, KEY) == b"another plan"
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
