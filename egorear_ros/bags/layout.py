@@ -54,6 +54,11 @@ def find_layout(path: Path) -> Layout:
     return Layout(path, [path])
 
 
+def is_finished(layout: Layout) -> bool:
+    """Return whether a recorder has ended the recording and all of it is there: `ros2 bag play` reads no other."""
+    return not layout.problems and all(path.suffix != ".mcap" or _has_end(path) for path in layout.files)
+
+
 def storage_kind(path: Path) -> str:
     """Return "mcap", "sqlite3" or "zstd" by a file's first bytes, or its name where it is empty.
 
@@ -123,6 +128,12 @@ def _folder(path: Path) -> Layout:
     count = information.get("message_count")
     layout.declared = count if isinstance(count, int) else None
     return layout
+
+
+def _has_end(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-min(len(MAGIC), path.stat().st_size), 2)
+        return file.read() == MAGIC
 
 
 def _storage_files(folder: Path) -> list[Path]:

@@ -112,7 +112,7 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument(
             "player",
             "auto",
-            "rosbag2: `ros2 bag play`; egorear: the node `player`; auto: rosbag2 where it is installed.",
+            "rosbag2: `ros2 bag play`; egorear: the node `player`; auto: rosbag2 if installed and the recording whole.",
             ("auto", "rosbag2", "egorear"),
         ),
         Argument("exit_at_end", "true", "End everything when the recording has ended.", BOOLEAN),

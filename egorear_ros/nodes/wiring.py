@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
@@ -21,6 +22,8 @@ from launch.actions import (
 from launch.event_handlers import OnProcessExit
 from launch_ros.actions import Node
 
+from egorear_ros.bags.base import BagError
+from egorear_ros.bags.layout import find_layout, is_finished
 from egorear_ros.bridge.launch_arguments import ARGUMENTS, replay_rate
 from egorear_ros.bridge.params_file import find_params_file, use_shared_memory_profile
 from egorear_ros.config import ConfigError
@@ -223,7 +226,7 @@ class Wiring:
             installed = False
         composed = self.is_true("composed")
         if self["player"] == "auto":
-            return installed and not composed
+            return installed and not composed and self._has_finished_recording()
         if composed:
             raise ConfigError(
                 "player:=rosbag2 is a process of its own: leave out composed:=true, or choose player:=egorear."
@@ -234,6 +237,12 @@ class Wiring:
                 "Install ros-$ROS_DISTRO-rosbag2, or choose player:=egorear."
             )
         return True
+
+    def _has_finished_recording(self) -> bool:
+        try:
+            return is_finished(find_layout(Path(self["bag"]).expanduser()))
+        except (BagError, OSError):
+            return True  # the player says what is wrong with it
 
     def _rosbag2_player(self) -> ExecuteProcess:
         """Return `ros2 bag play` of the cameras' topics and the truth; recorded poses would mix with new ones."""

@@ -9,6 +9,7 @@ import yaml
 from egorear_ros.bags.bag import Bag, open_bag
 from egorear_ros.bags.base import BagError
 from egorear_ros.bags.compression import zstd
+from egorear_ros.bags.layout import find_layout, is_finished
 
 TOPIC = "/front_left/image_raw/compressed"
 
@@ -106,6 +107,19 @@ def test_a_file_that_is_there_packed_and_unpacked_is_read_once(tmp_path: Path) -
     with open_bag(folder) as bag:
         assert log_times(bag) == [row[2] for row in rows()]
         assert len(bag.problems) == 1 and "metadata.yaml is missing" in bag.problems[0]
+
+
+def test_a_finished_recording_has_its_metadata_its_files_and_their_ends(tmp_path: Path) -> None:
+    folder = bag_data.write_rows(tmp_path / "bag", rows())
+    file = bag_data.storage_file(folder)
+    sqlite = bag_data.write_sqlite(tmp_path / "sqlite", rows())
+    for path in (folder, file, sqlite, bag_data.storage_file(sqlite)):
+        assert is_finished(find_layout(path))
+    (sqlite / "metadata.yaml").unlink()
+    assert not is_finished(find_layout(sqlite))
+    for size in (file.stat().st_size - 1, 4, 0):
+        bag_data.cut(file, size)
+        assert not is_finished(find_layout(folder)) and not is_finished(find_layout(file))
 
 
 def test_damaged_metadata_does_not_hide_the_messages(tmp_path: Path) -> None:

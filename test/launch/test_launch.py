@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import bag_data
 import pytest
 
 # Not "launch": in a checkout the folder launch/ passes for a package of that name.
@@ -234,6 +235,18 @@ def test_a_replay_with_rosbag2_plays_only_what_cameras_sent(monkeypatch: pytest.
     assert played and wait == "when_active /bob/sync,/bob/pose"
     assert "--loop --topics /bob/front_left/image_raw/" in play
     assert "body_pose" not in command.replace("ground_truth/body_pose", "")
+
+
+def test_a_recording_that_was_not_finished_is_played_by_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "get_package_prefix", lambda package: "/opt/ros")
+    recording = bag_data.write_rows(tmp_path / "rec", bag_data.rig_rows(3))
+    file = bag_data.storage_file(recording)
+    assert "/player" not in nodes(*expand("replay", bag=str(recording)))
+    assert "/player" not in nodes(*expand("replay", bag=str(file)))
+    bag_data.cut(file, file.stat().st_size - 100)
+    for path in (recording, file):
+        assert "/player" in nodes(*expand("replay", bag=str(path)))
+        assert "/player" not in nodes(*expand("replay", bag=str(path), player="rosbag2"))
 
 
 def test_a_player_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
