@@ -24,7 +24,8 @@ class _Recording:
                 call(*self._inputs, **wish)
         torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # Other threads go on using the GPU meanwhile: the preprocessor, and the model that this one will replace.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._output = call(*self._inputs, **wish)
 
     def __call__(self, arguments: tuple[Tensor | None, ...]) -> Any:
