@@ -26,6 +26,7 @@ def test_a_run_that_logged_nothing_is_no_measurement() -> None:
         throughput([row(1.0)], CASE)
 
 
+@pytest.mark.slow
 def test_recipes_train_from_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way on a few small frames: rendering, packing, a recipe in a process of its own."""
     from egorear_ros.benchmarks import training
