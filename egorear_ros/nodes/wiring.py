@@ -255,7 +255,7 @@ class Wiring:
         ]
         # It waits for nobody, and loading a model takes seconds of the recording, of which no pose would come.
         waited = [self.topic(spec.name) for spec in specs if spec.kind in ("sync", "pose", "evaluate")]
-        command = [sys.executable, "-m", f"{PACKAGE}.nodes.when_active", ",".join(waited)]
+        command = [sys.executable, "-m", f"{PACKAGE}.bridge.when_active", ",".join(waited)]
         command += ["ros2", "bag", "play", self["bag"], "--clock", "--rate", str(replay_rate(self["rate"]))]
         command += ["--delay", LISTENERS_S, "--disable-keyboard-controls"]
         command += ["--loop"] if self.is_true("loop") else []

@@ -229,7 +229,7 @@ def test_a_replay_with_rosbag2_plays_only_what_cameras_sent(monkeypatch: pytest.
     context, actions = expand("replay", bag="/rec", namespace="bob", loop="true")
     assert set(nodes(context, actions)) == {"/bob/sync", "/bob/pose", "/bob/visual"}
     (command,) = processes(context, actions)
-    _, _, wait = command.partition(" -m egorear_ros.nodes.")
+    _, _, wait = command.partition(" -m egorear_ros.bridge.")
     wait, played, play = wait.partition(" ros2 bag play /rec --clock --rate 1.0 ")
     # It would begin while the model is still loading.
     assert played and wait == "when_active /bob/sync,/bob/pose"

@@ -1,6 +1,6 @@
 """Run a command as soon as nodes are active: `ros2 bag play` waits for nobody, and what nobody hears is lost.
 
-python -m egorear_ros.nodes.when_active /sync,/pose ros2 bag play recording --clock
+python -m egorear_ros.bridge.when_active /sync,/pose ros2 bag play recording --clock
 """
 
 import os

@@ -24,7 +24,7 @@ def sync(graph: Graph) -> Any:
 
 
 def test_it_goes_on_when_the_node_is_active_and_not_before(graph: Graph, sync: Any) -> None:
-    from egorear_ros.nodes.when_active import await_active
+    from egorear_ros.bridge.when_active import await_active
 
     service, left = f"{graph.namespace}/sync/get_state", []
     waiter = Thread(target=lambda: left.append(await_active([f"{graph.namespace}/sync"])), daemon=True)
@@ -39,7 +39,7 @@ def test_it_goes_on_when_the_node_is_active_and_not_before(graph: Graph, sync: A
 
 
 def test_nodes_that_never_become_active_are_named(graph: Graph, sync: Any) -> None:
-    from egorear_ros.nodes.when_active import await_active
+    from egorear_ros.bridge.when_active import await_active
 
     names = [f"{graph.namespace}/{name}" for name in ("sync", "nobody")]
     assert await_active(names, timeout_s=1.0) == names
@@ -50,7 +50,7 @@ def test_the_command_takes_the_place_of_the_wait(graph: Graph, sync: Any) -> Non
     sync.trigger_configure()
     sync.trigger_activate()
     print_pid = "import os; print(os.getpid())"
-    words = ["-m", "egorear_ros.nodes.when_active", f"{graph.namespace}/sync", sys.executable, "-c", print_pid]
+    words = ["-m", "egorear_ros.bridge.when_active", f"{graph.namespace}/sync", sys.executable, "-c", print_pid]
     process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
     output, _ = process.communicate(timeout=90)
     assert process.returncode == 0
@@ -60,7 +60,7 @@ def test_the_command_takes_the_place_of_the_wait(graph: Graph, sync: Any) -> Non
 def test_a_missing_command_is_named(graph: Graph, sync: Any) -> None:
     sync.trigger_configure()
     sync.trigger_activate()
-    words = ["-m", "egorear_ros.nodes.when_active", f"{graph.namespace}/sync", "no_such_ros2", "bag", "play"]
+    words = ["-m", "egorear_ros.bridge.when_active", f"{graph.namespace}/sync", "no_such_ros2", "bag", "play"]
     result = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=90, check=False)
     assert result.returncode == 1
     assert "no_such_ros2 cannot be started" in result.stderr
