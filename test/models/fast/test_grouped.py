@@ -83,6 +83,7 @@ def test_fewer_digits(tiny: Callable[..., ModelSize], rig: Rig) -> None:
     assert (found - expected).norm(dim=-1).mean() < 2.0 * (expected - whole).norm(dim=-1).mean() + 0.01
 
 
+@pytest.mark.filterwarnings("ignore:.*Dynamo detected a call:UserWarning")
 def test_it_is_one_graph(tiny: Callable[..., ModelSize], rig: Rig) -> None:
     """As the compiled engine wants it, with a mask; the graph is run as it is, not compiled."""
     network = reduce_precision(group_refiners(optimize(lively(4, tiny, rig))), "bf16", torch.device("cpu"))
