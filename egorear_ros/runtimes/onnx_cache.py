@@ -65,5 +65,7 @@ def cached_onnx(network: nn.Module, identity: ModelIdentity, precision: str = "f
         path.parent.mkdir(parents=True, exist_ok=True)
         export_onnx(network, identity, path, precision=precision)
     except (OSError, ExportError) as error:
+        if isinstance(error, ExportError) and not isinstance(error.__cause__, OSError):
+            raise RuntimeSetupError(str(error)) from error  # of the network, not of the place
         raise RuntimeSetupError(f"{path} cannot be written ({error}). Set XDG_CACHE_HOME to another folder.") from error
     return path

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_networks import BUILDERS, RIG, tiny_identity
+from tiny_networks import BUILDERS, RIG, TINY, tiny_identity
 from tiny_networks import tiny_network as network
 from torch import nn
 
 from egorear_ros.config import RuntimeConfig
+from egorear_ros.models.egotap.network import EgoTap
+from egorear_ros.models.size import ModelSize
 from egorear_ros.runtimes.base import ManyCallers, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.factory import MAKERS, make_runtime
 from egorear_ros.runtimes.identity import ModelFileError
@@ -131,6 +133,16 @@ def test_files_are_kept_and_wrong_ones_are_announced(caplog: pytest.LogCaptureFi
         assert "egorear export" not in caplog.text, "there is nothing to do"
 
 
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_network_that_cannot_be_exported_is_not_blamed_on_the_folder(engine: str) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip(engine)
+    made = EgoTap(ModelSize(**TINY), RIG)
+    with pytest.raises(RuntimeSetupError, match="EgoTap cannot be exported.*runtime.name pytorch") as caught:
+        build(made, config(engine))
+    assert "XDG_CACHE_HOME" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"not onnx"])
 def test_damaged_files_are_refused(content: bytes, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
@@ -195,6 +207,43 @@ def test_auto_keeps_pytorch_where_it_is_faster_or_alone(
     assert "openvino does not work here: no such processor" in caplog.text
 
 
+class LibraryError(Exception):
+    """As ONNX Runtime's: of no common kind."""
+
+
+@pytest.mark.parametrize("when", ["loaded", "run", "timed"])
+def test_auto_leaves_out_an_engine_whatever_it_raises(
+    when: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, calls = network(), []
+
+    class Breaking(Shifted):
+        def run(self, *arguments: object, **named: object) -> Prediction:
+            calls.append(1)
+            if len(calls) == {"run": 1, "timed": 2}.get(when):
+                raise LibraryError("no kernel for op 7")
+            return super().run(*arguments, **named)
+
+    def make(*_: object) -> object:
+        if when == "loaded":
+            raise LibraryError("no kernel for op 7")
+        return Breaking(made, 0.0)
+
+    monkeypatch.setitem(MAKERS, "openvino", make)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert build(made, config("auto")).description.startswith("pytorch")
+    assert "openvino does not work here: LibraryError: no kernel for op 7" in caplog.text
+
+
+def test_auto_does_not_hide_what_is_wrong_with_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise LibraryError("no kernel for op 7")
+
+    monkeypatch.setitem(MAKERS, "pytorch", broken)
+    with pytest.raises(LibraryError, match="op 7"):
+        build(network(), config("auto"))
+
+
 def test_auto_remembers_what_it_measured(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     from egorear_ros.runtimes import auto
 
@@ -227,11 +276,11 @@ def test_auto_remembers_what_it_measured(monkeypatch: pytest.MonkeyPatch, caplog
     assert "cannot be used" in caplog.text
 
     def broken(*_: object) -> object:
-        raise RuntimeSetupError("no such processor")
+        raise LibraryError("no such processor")
 
     monkeypatch.setitem(MAKERS, "openvino", broken)
     assert build(made, config("auto")).description.startswith("pytorch")
-    assert "openvino was fastest, but does not work any more: no such processor" in caplog.text
+    assert "openvino was fastest, but does not work any more: LibraryError: no such processor" in caplog.text
 
 
 @pytest.mark.parametrize("engine", ENGINES)
