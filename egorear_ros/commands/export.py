@@ -61,10 +61,7 @@ def run(args: argparse.Namespace) -> int:
     import_library("onnxruntime", "onnx")
     checkpoint = load_checkpoint(args.checkpoint, legacy_syn_geometry=args.legacy_syn_geometry)
     _check_architecture(checkpoint)
-    rig = load_rig(args.calib)
-    if args.views:
-        rig = rig.select(tuple(view.strip() for view in args.views.split(",")))
-    rig = rig_for(checkpoint, rig)
+    rig = rig_for(checkpoint, _select_views(load_rig(args.calib), args.views))
     _check_room(args.out, checkpoint)
     network = load_network(checkpoint, rig).eval()
     size = checkpoint.header.size.image_size
@@ -139,6 +136,19 @@ def _check_architecture(checkpoint: "Checkpoint") -> None:
             f"{checkpoint.path}: holds weights of {found}, {ARCHITECTURES[found]}, which estimates no poses. Export "
             "the weights of a pose network."
         )
+
+
+def _select_views(rig: "Rig", views: str) -> "Rig":
+    from egorear_ros.runtimes.onnx_export import ExportError
+
+    if not views:
+        return rig
+    wanted = tuple(view.strip() for view in views.split(","))
+    missing = [view for view in wanted if view not in rig.views]
+    if missing or len(set(wanted)) < len(wanted):
+        wrong = f"rig {rig.name} has no view {', '.join(missing)}" if missing else "a view is named twice"
+        raise ExportError(f"--views {views}: {wrong}. Choose among {', '.join(rig.views)}, separated by commas.")
+    return rig.select(wanted)
 
 
 def _check_room(out: Path, checkpoint: "Checkpoint") -> None:

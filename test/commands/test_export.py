@@ -40,6 +40,9 @@ def test_what_is_refused(
     assert "--opset 3: expected 16 to 20" in refused(capsys, checkpoint, "--out", out, "--opset", 3)
     assert "belong together" in refused(capsys, checkpoint, "--out", out, "--precision", "int8")
     assert "belong together" in refused(capsys, checkpoint, "--out", out, "--calibration", tmp_path)
+    for views, words in (("front_left,foo", "has no view foo. Choose among front_left, "), ("a, b", "no view a, b")):
+        assert words in refused(capsys, checkpoint, "--out", out, "--views", views)
+    assert "a view is named twice" in refused(capsys, checkpoint, "--out", out, "--views", "front_left,front_left")
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10_000}))
     assert "0 MB are free there" in refused(capsys, checkpoint, "--out", out)
     stage_1 = tmp_path / "stage_1.safetensors"
