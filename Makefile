@@ -47,7 +47,7 @@ lint: setup
 	$(VENV)/bin/mypy
 
 bench: setup
-	@$(VENV)/bin/egorear bench --page docs/performance.md $(ARGS)
+	@$(VENV)/bin/egorear bench --page docs/performance.md --plot docs/images/scaling.png $(ARGS)
 
 clean:
 	rm -rf $(VENV) build

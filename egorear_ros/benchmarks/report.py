@@ -7,6 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 
+class NoBlockError(ValueError):
+    """A page has no place for a table: says what to add."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One measured quantity.
@@ -74,11 +78,11 @@ def replace_block(page: Path, name: str, text: str) -> None:
     """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->` in a Markdown page.
 
     Raises:
-        ValueError: the page has no such block.
+        NoBlockError: the page has no such block.
     """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     content = page.read_text()
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if not pattern.search(content):
-        raise ValueError(f"{page} has no block {begin} ... {end}. Add these two lines where the table should stand.")
+        raise NoBlockError(f"{page} has no block {begin} ... {end}. Add these two lines where the table should stand.")
     page.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", content))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from egorear_ros.benchmarks.compare import Earlier, compare_reports, read_earlier
-from egorear_ros.benchmarks.report import Report, Row, insert_into_page, save_json
+from egorear_ros.benchmarks.report import NoBlockError, Report, Row, insert_into_page, save_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     from egorear_ros.benchmarks.machine import describe_machine
 
     console = Console()
+    if args.page and not args.page.is_file():
+        raise ValueError(f"--page {args.page}: there is no such file. Name a Markdown page with benchmark blocks.")
     args.out.mkdir(parents=True, exist_ok=True)
     # Before anything is measured: it may be no such file, or the one that is about to be written.
     earlier = read_earlier(args.compare) if args.compare else None
@@ -75,16 +77,25 @@ def run(args: argparse.Namespace) -> int:
         report = Report(_block(name, args), title, command, describe_machine(), measure(args))
         _print(console, report)
         reports.append(report)
-        if args.page:
-            insert_into_page(report, args.page)
-    if earlier is not None:
-        _print_changes(console, reports, earlier)
-    save_json(reports, args.out / "bench.json")
+        _save(console, reports, args)
     console.print(f"Written: {args.out / 'bench.json'}" + (f", {args.page}" if args.page else ""))
     missed = [row.quantity for report in reports for row in report.rows if row.met is False]
     for quantity in missed:
         console.print(f"[red]target missed:[/red] {quantity}")
+    if earlier is not None:
+        _print_changes(console, reports, earlier)
     return 1 if missed else 0
+
+
+def _save(console: "Console", reports: Sequence[Report], args: argparse.Namespace) -> None:
+    """Write what has been measured so far: hours of it must not be lost with the next benchmark."""
+    save_json(reports, args.out / "bench.json")
+    if not args.page:
+        return
+    try:
+        insert_into_page(reports[-1], args.page)
+    except NoBlockError as error:  # its table may stand on another page
+        console.print(f"[yellow]not on the page:[/yellow] {error}")
 
 
 def _unasked(args: argparse.Namespace) -> set[str]:

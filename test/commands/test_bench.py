@@ -1,0 +1,57 @@
+"""`egorear bench`: what is measured is kept, whatever comes after it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from egorear_ros.benchmarks.report import Row
+from egorear_ros.cli import main
+from egorear_ros.commands import bench
+
+
+def _raise(_: object) -> list[Row]:
+    raise RuntimeError("the cable fell out")
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let benchmarks answer at once: three that work and one that breaks."""
+    quick = {name: (name, lambda _, name=name: [Row(f"{name} time", "2 ms")]) for name in ("model", "wearer", "data")}
+    monkeypatch.setattr(bench, "BENCHMARKS", {**quick, "lag": ("lag", _raise)})
+
+
+def names(path: Path) -> list[str]:
+    return [entry["name"] for entry in json.loads(path.read_text())]
+
+
+def test_a_page_without_a_block_does_not_end_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- bench:wearer -->\n<!-- /bench:wearer -->\n")
+    assert main(["bench", "model", "wearer", "--page", str(page), "--out", str(tmp_path)]) == 0
+    assert "has no block <!-- bench:model -->" in " ".join(capsys.readouterr().out.split())
+    assert "| wearer time | 2 ms |" in page.read_text() and "model" not in page.read_text()
+    assert names(tmp_path / "bench.json") == ["model", "wearer"]
+
+
+def test_a_benchmark_that_breaks_costs_the_others_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- bench:model -->\n<!-- /bench:model -->\n")
+    assert main(["bench", "model", "lag", "wearer", "--page", str(page), "--out", str(tmp_path)]) == 1
+    assert "the cable fell out" in capsys.readouterr().err
+    assert names(tmp_path / "bench.json") == ["model"]
+    assert "| model time | 2 ms |" in page.read_text()
+
+
+def test_a_missing_page_is_named_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "model", "--page", str(tmp_path / "no.md"), "--out", str(tmp_path / "out")]) == 1
+    assert "no.md: there is no such file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(bench.BENCHMARKS)))
+def test_every_table_of_make_bench_has_its_place(name: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "performance.md"
+    assert f"<!-- bench:{name} -->" in page.read_text() and f"<!-- /bench:{name} -->" in page.read_text()
