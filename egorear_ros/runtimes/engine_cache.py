@@ -30,7 +30,7 @@ class EngineKey:
         tensorrt: version of the library.
         egorear_ros: version of this package.
         digest: of weights and calibration, see `ModelIdentity`.
-        precision: fp32, fp16 or int8.
+        precision: fp32 or fp16.
         max_batch: most frame sets at a time.
     """
 

@@ -15,7 +15,9 @@ from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
 from egorear_ros.runtimes.pytorch import choose_device
 
-PRECISIONS = ("fp32", "fp16", "int8")
+PRECISIONS = ("fp32", "fp16")
+"""Not int8: the files that `egorear export` measures have zero points, which TensorRT does not read."""
+
 MAX_BATCH = 8
 WORKSPACE_BYTES = 4 << 30
 
@@ -36,8 +38,8 @@ def check_tensorrt(config: RuntimeConfig) -> torch.device:
     import_library("tensorrt", "tensorrt")
     if config.precision not in PRECISIONS:
         raise RuntimeSetupError(
-            f"runtime.precision is {config.precision}, but tensorrt runs {', '.join(PRECISIONS)}. Set one of these, or "
-            "runtime.name to pytorch_compiled."
+            f"runtime.precision is {config.precision}, but tensorrt runs {' and '.join(PRECISIONS)}. Set one of these, "
+            "or runtime.name to pytorch_compiled for bf16, to openvino or onnxruntime for int8."
         )
     return device
 

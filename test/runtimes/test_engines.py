@@ -20,6 +20,7 @@ from egorear_ros.runtimes.factory import MAKERS, make_runtime
 from egorear_ros.runtimes.identity import ModelFileError
 from egorear_ros.runtimes.onnx_cache import cache_folder, cached_onnx
 from egorear_ros.runtimes.onnx_file import FORMAT, check_onnx
+from egorear_ros.runtimes.onnxruntime import PROVIDERS, choose_provider
 
 ENGINES = {"pytorch": ("torch",), "onnxruntime": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
 
@@ -131,6 +132,13 @@ def test_files_are_kept_and_wrong_ones_are_announced(caplog: pytest.LogCaptureFi
         assert cached_onnx(first, ours).stat().st_size == len(good)
         assert pytest.importorskip("re").search(f"A kept file is made anew: .*{words}", caplog.text), caplog.text
         assert "egorear export" not in caplog.text, "there is nothing to do"
+
+
+def test_small_integers_are_for_cpus() -> None:
+    wanted = config("onnxruntime", precision="int8", provider="tensorrt", device="cuda")
+    with pytest.raises(RuntimeSetupError, match="int8, but onnxruntime runs fp32, fp16 with tensorrt"):
+        choose_provider(wanted, tuple(PROVIDERS.values()))
+    assert choose_provider(replace(wanted, provider="cpu", device="cpu"), tuple(PROVIDERS.values())) == "cpu"
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])

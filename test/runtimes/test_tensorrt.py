@@ -101,8 +101,9 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeSetupError, match=r"tensorrt cannot be imported.*pip install 'egorear_ros\[tensorrt\]'"):
         check_tensorrt(CONFIG)
     monkeypatch.setitem(__import__("sys").modules, "tensorrt", SimpleNamespace(__version__="10"))
-    with pytest.raises(RuntimeSetupError, match="tensorrt runs fp32, fp16, int8"):
-        check_tensorrt(replace(CONFIG, precision="bf16"))
+    for precision in ("bf16", "int8"):
+        with pytest.raises(RuntimeSetupError, match="tensorrt runs fp32 and fp16.*openvino or onnxruntime for int8"):
+            check_tensorrt(replace(CONFIG, precision=precision))
     assert check_tensorrt(CONFIG).type == "cuda"
 
 
