@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from egorear_ros.benchmarks.report import Row
-from egorear_ros.runtimes.base import NotInstalledError
+from egorear_ros.runtimes.base import NotInstalledError, RuntimeSetupError
 
 if TYPE_CHECKING:
     from egorear_ros.benchmarks.networks import Subject
@@ -58,7 +58,7 @@ CALIBRATION_SEED = 100
 """Far from the seeds of what is measured: other people."""
 
 NOT_HERE = 3
-"""Exit status of a measurement whose engine is not installed."""
+"""Exit status of a measurement whose engine is not installed or cannot run here."""
 
 TARGETS = {
     ("cpu", "fp32"): ("at most 0.333", 1 / 3),
@@ -98,7 +98,7 @@ class Measured:
 
 
 def measure_runtimes(calib: str, models: Sequence[str], folder: Path, threads: int = 0) -> list[Row]:
-    """Measure every engine in a process of its own; those that are not installed are named.
+    """Measure every engine in a process of its own; of those that cannot run here it is said why.
 
     Args:
         calib: rig calibration, name or path.
@@ -172,7 +172,7 @@ def _run(words: Sequence[str]) -> Measured | str:
     command = [sys.executable, "-m", "egorear_ros.benchmarks.runtimes", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == NOT_HERE:
-        return done.stdout.strip()
+        return done.stdout.strip().rpartition("\n")[2]  # libraries print as well
     if done.returncode:
         raise RuntimeError(f"`{' '.join(command)}` ended with status {done.returncode}:\n{done.stderr[-2000:]}")
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
@@ -272,6 +272,12 @@ def _peak_mib(run: Callable[[], object]) -> float:
     return int(line.split()[1]) / 1024
 
 
+def reason(error: RuntimeSetupError) -> str:
+    """Return why an engine cannot run here, as fits a cell of a table: without what to do."""
+    text = " ".join(str(error).split()).replace("|", "/")
+    return text.partition(" (" if isinstance(error, NotInstalledError) else ". ")[0].removesuffix(".")
+
+
 def _main() -> int:
     parser = argparse.ArgumentParser()
     for name in ("calib", "model", "engine", "precision", "device"):
@@ -280,8 +286,8 @@ def _main() -> int:
     parser.add_argument("threads", type=int)
     try:
         found = _measure(parser.parse_args())
-    except NotInstalledError as error:
-        sys.stdout.write(str(error).partition(" (")[0])
+    except RuntimeSetupError as error:
+        sys.stdout.write(f"\n{reason(error)}\n")
         return NOT_HERE
     sys.stdout.write(json.dumps(asdict(found)) + "\n")
     return 0

@@ -1,17 +1,19 @@
 """Benchmarks of the model: networks that move, rigs of any number of views, verdicts."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_networks as tiny
 
-from egorear_ros.benchmarks import rendered
+from egorear_ros.benchmarks import rendered, runtimes
 from egorear_ros.benchmarks.networks import Subject, _enliven
-from egorear_ros.benchmarks.runtimes import Measured, _verdicts
+from egorear_ros.benchmarks.runtimes import NOT_HERE, Measured, _verdicts
 from egorear_ros.benchmarks.scaling import Curve, _draw, rig_of
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.estimators.preprocess import normalise
+from egorear_ros.runtimes.base import NotInstalledError, RuntimeSetupError
 from egorear_ros.runtimes.factory import make_runtime
 
 
@@ -72,6 +74,27 @@ def test_rigs_of_any_number_of_views(views: int) -> None:
         np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
     places = {tuple(camera.T_device_camera[:3, 3].round(6)) for camera in rig.cameras}
     assert len(places) >= min(views, 4)
+
+
+def test_engines_that_cannot_run_here_say_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def cannot(_: object) -> Measured:
+        print("a library talks")
+        raise RuntimeSetupError("provider cuda: this ONNX Runtime has\n CPU | Azure. Install onnxruntime-gpu.")
+
+    monkeypatch.setattr(runtimes, "_measure", cannot)
+    monkeypatch.setattr("sys.argv", ["x", "rig", "paper", "onnxruntime", "fp32", "cuda", "models", "0"])
+    assert runtimes._main() == NOT_HERE
+    printed = capsys.readouterr().out
+
+    def process(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, NOT_HERE, printed, "")
+
+    monkeypatch.setattr(subprocess, "run", process)
+    assert runtimes._run([]) == "provider cuda: this ONNX Runtime has CPU / Azure"
+    missing = NotInstalledError("openvino cannot be imported (No module named 'openvino'). Install it.")
+    assert runtimes.reason(missing) == "openvino cannot be imported"
 
 
 def test_verdicts_are_of_the_fastest() -> None:
