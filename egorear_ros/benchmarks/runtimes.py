@@ -48,6 +48,9 @@ BATCH = 64
 GPU_MS, GPU_PER_SECOND = 1.5, 3000
 """Goals of the published model on a GPU, with fewer digits: latency, and frame sets a second in batches."""
 
+SAME_MM = 1e-3
+"""An engine in full precision that moves a joint by more computes something else: its time does not count."""
+
 COMPARED = 4
 """Frame sets whose joints are compared."""
 
@@ -136,22 +139,36 @@ def _text(found: Measured) -> str:
 
 
 def _verdicts(model: str, device: str, found: Sequence[tuple[str, Measured]]) -> list[Row]:
-    """Return the best engines; targets are the published model's."""
+    """Return the best engines; targets are the published model's.
+
+    In full precision an engine must agree with the plain module to win. With fewer digits none does: time alone is
+    compared, and the row says so.
+    """
     from egorear_ros.benchmarks.networks import PAPER
 
     rows = []
     for kind in ("fp32", "reduced"):
         some = [entry for precision, entry in found if (precision == "fp32") == (kind == "fp32")]
-        if not some:
-            continue
-        best = min(some, key=lambda entry: entry.ratio)
-        words, limit = TARGETS[device, kind] if model == PAPER else ("", None)
-        met = None if limit is None else best.ratio <= limit
-        title = "fp32" if kind == "fp32" else "with fewer digits"
-        rows.append(Row(f"{model}: fastest {title}", f"{best.ratio:.3f} of plain eager ({best.engine})", words, met))
+        if some:
+            words, limit = TARGETS[device, kind] if model == PAPER else ("", None)
+            rows.append(_fastest(model, kind, some, words, limit))
     if model == PAPER and device == "cuda":
         rows += _gpu_verdicts(model, [entry for precision, entry in found if precision != "fp32"])
     return rows
+
+
+def _fastest(model: str, kind: str, some: Sequence[Measured], words: str, limit: float | None) -> Row:
+    """Return the fastest engine of a kind, and whether it is fast enough."""
+    if kind == "fp32":
+        title, condition = f"{model}: fastest fp32", f"joints within {SAME_MM:g} mm of plain eager's"
+        some = [entry for entry in some if entry.worst_mm <= SAME_MM]
+    else:
+        title, condition = f"{model}: fastest with fewer digits", "time alone; accuracy: `egorear bench accuracy`"
+    if not some:
+        return Row(title, f"no engine has {condition}", words, None if limit is None else False)
+    best = min(some, key=lambda entry: entry.ratio)
+    text = f"{best.ratio:.3f} of plain eager ({best.engine}), {condition}"
+    return Row(title, text, words, None if limit is None else best.ratio <= limit)
 
 
 def _gpu_verdicts(model: str, reduced: Sequence[Measured]) -> list[Row]:
@@ -162,8 +179,18 @@ def _gpu_verdicts(model: str, reduced: Sequence[Measured]) -> list[Row]:
     latency = f"{first.ms:.2f} ms from prepared images to joints ({first.engine})"
     rate = f"{most.per_second:,.0f} framesets/s in batches of {BATCH} ({most.engine})"
     return [
-        Row(f"{model}: one frameset", latency, f"at most {GPU_MS:g} ms", first.ms <= GPU_MS),
-        Row(f"{model}: many", rate, f"at least {GPU_PER_SECOND:,}", most.per_second >= GPU_PER_SECOND),
+        Row(
+            f"{model}: one frameset with fewer digits, time alone",
+            latency,
+            f"at most {GPU_MS:g} ms",
+            first.ms <= GPU_MS,
+        ),
+        Row(
+            f"{model}: many with fewer digits, time alone",
+            rate,
+            f"at least {GPU_PER_SECOND:,}",
+            most.per_second >= GPU_PER_SECOND,
+        ),
     ]
 
 

@@ -105,9 +105,21 @@ def test_verdicts_are_of_the_fastest() -> None:
     ]
     whole, reduced = _verdicts("paper", "cpu", found)
     assert (whole.met, reduced.met) == (True, False)
-    assert whole.value == "0.320 of plain eager (openvino fp32)"
+    assert whole.value == "0.320 of plain eager (openvino fp32), joints within 0.001 mm of plain eager's"
+    assert reduced.value.endswith("(openvino int8), time alone; accuracy: `egorear bench accuracy`")
     assert [row.met for row in _verdicts("egorear-small", "cpu", found)] == [None, None]
     assert [row.quantity for row in _verdicts("paper", "cpu", found[2:])] == ["paper: fastest with fewer digits"]
+
+
+def test_engines_with_other_joints_do_not_win() -> None:
+    right = ("fp32", Measured("pytorch fp32", 600.0, 1000.0, 0.001, 0.0001, 900.0))
+    wrong = ("fp32", Measured("openvino fp32", 100.0, 1000.0, 0.0011, 0.0001, 900.0))
+    (row,) = _verdicts("paper", "cpu", [right, wrong])
+    assert row.met is False and "(pytorch fp32)" in row.value
+    (row,) = _verdicts("paper", "cpu", [wrong])
+    assert (row.value, row.met) == ("no engine has joints within 0.001 mm of plain eager's", False)
+    (row,) = _verdicts("egorear-small", "cpu", [wrong])
+    assert row.met is None
 
 
 def test_verdicts_on_a_gpu() -> None:
