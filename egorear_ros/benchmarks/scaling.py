@@ -105,19 +105,19 @@ def _milliseconds(run: object, images: np.ndarray) -> float:
 def _draw(curves: Sequence[Curve], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
+    figure = Figure(figsize=(10.0, 4.5), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, kind, label in ((panels[0], "views", "views"), (panels[1], "at a time", "frame sets at a time")):
         some = [curve for curve in curves if curve.title.endswith(kind)]
         ticks = max((curve.counts for curve in some), key=len)
-        panel.plot(ticks, [count / ticks[0] for count in ticks], linestyle=":", color="grey", label="linear")
+        panel.plot(ticks, [count / ticks[0] for count in ticks], linestyle="--", color="grey", label="linear")
         for curve in some:
-            name = f"{curve.title.partition(':')[0]} ({curve.counts[0]}: {curve.ms[0]:.0f} ms)"
+            name = f"{curve.title.partition(':')[0]} ({curve.ms[0]:.0f} ms with {curve.counts[0]})"
             panel.plot(curve.counts, [value / curve.ms[0] for value in curve.ms], marker="o", label=name)
-        panel.set(xlabel=label, ylabel=f"time, against {ticks[0]}", xticks=ticks)
+        panel.set(xlabel=label, ylabel=f"time, as a multiple of that with {ticks[0]}", xticks=ticks)
         panel.set_ylim(bottom=0.0)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize="small", loc="upper left")
+        panel.legend(loc="upper left")
     figure.suptitle("Time of one run: runtime pytorch, fp32")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=130)
