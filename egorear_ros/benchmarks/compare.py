@@ -62,24 +62,22 @@ def read_earlier(path: Path) -> Earlier:
     return Earlier(path, machines, values)
 
 
-def compare_reports(reports: Sequence[Report], earlier: Earlier) -> list[Change]:
-    """Return all quantities that both have.
+def check_common(names: Sequence[str], earlier: Earlier) -> None:
+    """Raise CompareError if none of the benchmarks that are to be measured is in an earlier result."""
+    known = {name for name, _ in earlier.values}
+    if not known.intersection(names):
+        held = ", ".join(sorted(known)) or "nothing"
+        raise CompareError(f"{earlier.path}: holds {held}, and not {', '.join(names)}. Run the same benchmarks.")
 
-    Raises:
-        CompareError: they have nothing in common.
-    """
-    changes = [
+
+def compare_reports(reports: Sequence[Report], earlier: Earlier) -> list[Change]:
+    """Return all quantities that both have; there may be none, under other names or options."""
+    return [
         Change(f"{report.name}: {row.quantity}", before, row.value, _ratio(before, row.value))
         for report in reports
         for row in report.rows
         if (before := earlier.values.get((report.name, row.quantity))) is not None
     ]
-    if not changes:
-        known = ", ".join(sorted({name for name, _ in earlier.values})) or "nothing"
-        raise CompareError(
-            f"{earlier.path}: holds {known}, and no quantity that was measured now. Run the same benchmarks."
-        )
-    return changes
 
 
 def _ratio(earlier: str, now: str) -> float | None:

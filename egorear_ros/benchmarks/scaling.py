@@ -50,10 +50,15 @@ def measure_scaling(calib: str, models: Sequence[str], plot: Path | None = None)
     curves = [curve for model in models for curve in _curves(load_rig(calib), model)]
     if plot is not None:
         _draw(curves, plot)
+    return _rows(curves)
+
+
+def _rows(curves: Sequence[Curve]) -> list[Row]:
     rows = []
     for curve in curves:
-        steps = ", ".join(f"{count}: {value:.0f} ms" for count, value in zip(curve.counts, curve.ms, strict=True))
-        rows.append(Row(f"{curve.title}", steps))
+        # One row for each: `--compare` sets the first number of a row against that of an earlier run.
+        for count, value in zip(curve.counts, curve.ms, strict=True):
+            rows.append(Row(f"{curve.title}: {count}", f"{value:.1f} ms"))
         verdict = f"{curve.growth:.2f} of linear"
         rows.append(Row(f"{curve.title}: growth", verdict, "no faster than linear", curve.growth <= SLACK))
     return rows

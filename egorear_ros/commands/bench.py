@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from egorear_ros.benchmarks.compare import Earlier, compare_reports, read_earlier
+from egorear_ros.benchmarks.compare import Earlier, check_common, compare_reports, read_earlier
 from egorear_ros.benchmarks.report import NoBlockError, Report, Row, insert_into_page, save_json
 
 if TYPE_CHECKING:
@@ -66,11 +66,14 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if args.page and not args.page.is_file():
         raise ValueError(f"--page {args.page}: there is no such file. Name a Markdown page with benchmark blocks.")
-    args.out.mkdir(parents=True, exist_ok=True)
+    names = args.what or [name for name in BENCHMARKS if name not in _unasked(args)]
     # Before anything is measured: it may be no such file, or the one that is about to be written.
     earlier = read_earlier(args.compare) if args.compare else None
+    if earlier is not None:
+        check_common([_block(name, args) for name in names], earlier)
+    args.out.mkdir(parents=True, exist_ok=True)
     reports = []
-    for name in args.what or [name for name in BENCHMARKS if name not in _unasked(args)]:
+    for name in names:
         title, measure = BENCHMARKS[name]
         console.print(f"[bold]{name}[/bold]: {title} …")
         command = f"egorear bench {name}{_options(name, args)}"
@@ -146,6 +149,9 @@ def _print_changes(console: "Console", reports: Sequence[Report], earlier: Earli
     from rich.table import Table
 
     changes = compare_reports(reports, earlier)
+    if not changes:
+        console.print(f"{earlier.path} holds none of the quantities that were measured now: nothing to compare.")
+        return
     table = Table(title=f"against {earlier.path}", caption=f"earlier: {earlier.machines}")
     for heading in ("quantity", "earlier", "now", "ratio"):
         table.add_column(heading)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from egorear_ros.benchmarks.compare import CompareError, compare_reports, read_earlier
+from egorear_ros.benchmarks.compare import CompareError, check_common, compare_reports, read_earlier
 from egorear_ros.benchmarks.report import Report, Row
+from egorear_ros.benchmarks.scaling import Curve, _rows
 
 EARLIER = Report("model", "t", "c", "old machine", [Row("a", "1,200 ms"), Row("b", "3.5 M"), Row("c", "yes")])
 NOW = Report("model", "t", "c", "here", [Row("a", "300 ms"), Row("b", "7 M"), Row("c", "no"), Row("new", "1")])
@@ -39,5 +40,18 @@ def test_files_that_are_no_result(content: str, tmp_path: Path) -> None:
 def test_nothing_in_common(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_text(json.dumps([asdict(Report("lag", "t", "c", "m", [Row("a", "1")]))]))
-    with pytest.raises(CompareError, match="holds lag, and no quantity that was measured now"):
-        compare_reports([NOW], read_earlier(path))
+    earlier = read_earlier(path)
+    with pytest.raises(CompareError, match="holds lag, and not model, wearer. Run the same"):
+        check_common(["model", "wearer"], earlier)
+    check_common(["model", "lag"], earlier)
+    assert compare_reports([NOW], earlier) == []
+
+
+def test_scaling_compares_times(tmp_path: Path) -> None:
+    def report(*ms: float) -> Report:
+        return Report("scaling", "t", "c", "m", _rows([Curve("paper: views", (2, 4), ms)]))
+
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps([asdict(report(100.0, 200.0))]))
+    changes = compare_reports([report(50.0, 300.0)], read_earlier(path))
+    assert [change.ratio for change in changes] == [0.5, 1.5, 3.0]

@@ -1,11 +1,12 @@
 """`egorear bench`: what is measured is kept, whatever comes after it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from egorear_ros.benchmarks.report import Row
+from egorear_ros.benchmarks.report import Report, Row
 from egorear_ros.cli import main
 from egorear_ros.commands import bench
 
@@ -49,6 +50,29 @@ def test_a_missing_page_is_named_before_anything_is_measured(
     assert main(["bench", "model", "--page", str(tmp_path / "no.md"), "--out", str(tmp_path / "out")]) == 1
     assert "no.md: there is no such file" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def earlier(path: Path, name: str, quantity: str) -> str:
+    report = Report(name, "t", "c", "old machine", [Row(quantity, "4 ms")])
+    path.write_text(json.dumps([asdict(report)]))
+    return str(path)
+
+
+def test_comparing_with_other_benchmarks_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, out = earlier(tmp_path / "old.json", "lag", "lag time"), tmp_path / "out"
+    assert main(["bench", "model", "--compare", before, "--out", str(out)]) == 1
+    assert "holds lag, and not model" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_nothing_in_common_is_said_and_all_is_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = earlier(tmp_path / "old.json", "model", "another time")
+    assert main(["bench", "model", "--compare", before, "--out", str(tmp_path)]) == 0
+    assert "none of the quantities" in " ".join(capsys.readouterr().out.split())
+    assert names(tmp_path / "bench.json") == ["model"]
+    before = earlier(tmp_path / "old.json", "model", "model time")
+    assert main(["bench", "model", "--compare", before, "--out", str(tmp_path)]) == 0
+    assert "0.500" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", sorted(set(bench.BENCHMARKS)))
