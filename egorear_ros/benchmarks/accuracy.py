@@ -1,5 +1,6 @@
 """What fewer digits and smaller JPEGs cost in accuracy: every mode on the same annotated frames."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from egorear_ros import __version__
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.config import RuntimeConfig, SourceConfig
 from egorear_ros.geometry.rig_file import load_rig
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 MODES = (
     ("pytorch", "bf16"),
     ("pytorch", "fp16"),
+    ("pytorch_compiled", "bf16"),
+    ("pytorch_compiled", "fp16"),
     ("onnxruntime", "fp32"),
+    ("onnxruntime", "fp16"),
     ("onnxruntime", "int8"),
     ("openvino", "fp32"),
     ("openvino", "bf16"),
@@ -132,18 +137,30 @@ def read_annotated(dataset: str, split: str, rig: Rig, count: int) -> Iterator[t
 
 
 def _quantised(subject: "Subject", dataset: str, split: str, folder: Path) -> Path:
+    """Return a file of 8 bits, kept under a name of all that decides it.
+
+    That is the network with its rig, and the calibration's frames themselves: another data set, split or number of
+    them is another file, and so is a data set that was made again in the same place.
+    """
     from egorear_ros.commands.frame_sets import read_frame_sets
     from egorear_ros.estimators.preprocessor import Preprocessor
     from egorear_ros.runtimes.factory import own_extrinsics
     from egorear_ros.runtimes.onnx_cache import cached_onnx
     from egorear_ros.runtimes.quantise import quantise_onnx
 
-    path = folder / f"{subject.identity.digest}-calibrated-int8.onnx"
+    prepare = Preprocessor(subject.rig, subject.identity.image_size)
+    images = [prepare.array(frames)[0] for frames in read_frame_sets([dataset], split, subject.rig, CALIBRATION)]
+    path = folder / f"{subject.identity.digest}-{_digest(images)}-{__version__}-int8.onnx"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        prepare = Preprocessor(subject.rig, subject.identity.image_size)
-        images = [prepare.array(frames)[0] for frames in read_frame_sets([dataset], split, subject.rig, CALIBRATION)]
         partial = path.with_suffix(".partial")
         quantise_onnx(cached_onnx(subject.network, subject.identity), partial, images, own_extrinsics(subject.network))
         partial.replace(path)
     return path
+
+
+def _digest(images: "Sequence[Float32Array]") -> str:
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()[:16]

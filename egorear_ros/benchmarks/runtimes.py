@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from egorear_ros import __version__
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.runtimes.base import NotInstalledError, RuntimeSetupError
 
@@ -260,11 +261,12 @@ def _quantised(subject: "Subject", folder: Path) -> Path:
     from egorear_ros.runtimes.onnx_cache import cached_onnx
     from egorear_ros.runtimes.quantise import quantise_onnx
 
-    kind = "rendered" if subject.trained else "noise"
-    path = folder / f"{subject.identity.digest}-{kind}-int8.onnx"
+    kind, count = "rendered" if subject.trained else "noise", CALIBRATION[subject.trained]
+    # All that decides the file: an older one must not be measured in its place.
+    path = folder / f"{subject.identity.digest}-{kind}-{count}-of-{CALIBRATION_SEED}-{__version__}-int8.onnx"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        images = list(subject.images(CALIBRATION[subject.trained], seed=CALIBRATION_SEED))
+        images = list(subject.images(count, seed=CALIBRATION_SEED))
         partial = path.with_suffix(".partial")
         quantise_onnx(cached_onnx(subject.network, subject.identity), partial, images, own_extrinsics(subject.network))
         partial.replace(path)
