@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,17 @@ class Curve:
 
     @property
     def growth(self) -> float:
-        """Time of the last against the first, where 1 is as many times as the count."""
-        return (self.ms[-1] / self.ms[0]) / (self.counts[-1] / self.counts[0])
+        """Most time against a linear one, over all points but the first.
+
+        Linear is what the first point takes for each, from nothing and from the point before: the ends alone would hide
+        a jump between them, and a cheap beginning a steep end.
+        """
+        each = self.ms[0] / self.counts[0]
+        points = list(zip(self.counts, self.ms, strict=True))
+        return max(
+            after / min(each * count, before + each * (count - fewer))
+            for (fewer, before), (count, after) in pairwise(points)
+        )
 
 
 def measure_scaling(calib: str, models: Sequence[str], plot: Path | None = None) -> list[Row]:

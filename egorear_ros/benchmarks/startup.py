@@ -29,19 +29,8 @@ def measure_startup(folder: Path, calib: str) -> list[Row]:
     published = _start(folder, calib, str(random_weights(folder, calib)))
     return [
         Row("imports of the pose node", f"{_import_s():.1f} s"),
-        Row(
-            "small model: launch to first pose", f"{small.wall_s:.1f} s", f"below {START_S:g} s", small.wall_s < START_S
-        ),
-        Row("small model: processor time until then", f"{small.processor_s:.1f} s"),
-        Row("small model: peak memory", f"{small.mb:.0f} MB", f"below {SMALL_MB:g} MB", small.mb < SMALL_MB),
-        Row("published size: launch to first pose", f"{published.wall_s:.1f} s"),
-        Row("published size: processor time until then", f"{published.processor_s:.1f} s"),
-        Row(
-            "published size: peak memory",
-            f"{published.mb:.0f} MB",
-            f"below {PUBLISHED_MB:g} MB",
-            published.mb < PUBLISHED_MB,
-        ),
+        *_rows("small model", small, SMALL_MB),
+        *_rows("published size", published, PUBLISHED_MB),
     ]
 
 
@@ -52,6 +41,15 @@ class _Start:
     wall_s: float
     processor_s: float
     mb: float
+
+
+def _rows(model: str, start: _Start, most_mb: float) -> list[Row]:
+    first_pose, in_time = f"{start.wall_s:.1f} s", start.wall_s < START_S
+    return [
+        Row(f"{model}: launch to first pose", first_pose, f"below {START_S:g} s", in_time),
+        Row(f"{model}: processor time until then", f"{start.processor_s:.1f} s"),
+        Row(f"{model}: peak memory", f"{start.mb:.0f} MB", f"below {most_mb:g} MB", start.mb < most_mb),
+    ]
 
 
 def _start(folder: Path, calib: str, checkpoint: str) -> _Start:

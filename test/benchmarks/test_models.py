@@ -140,7 +140,11 @@ def test_growth_and_its_picture(tmp_path: Path) -> None:
         Curve("paper: views", (2, 3, 4, 6), (100.0, 140.0, 190.0, 300.0)),
         Curve("paper: 4 views, frame sets at a time", (1, 2, 4, 8), (190.0, 400.0, 800.0, 1900.0)),
     ]
-    assert curves[0].growth == pytest.approx(1.0)
+    assert curves[0].growth == pytest.approx(300 / 290)
     assert curves[1].growth == pytest.approx(1.25)
+    assert Curve("", (1, 2, 4), (100.0, 200.0, 400.0)).growth == pytest.approx(1.0)
+    assert Curve("", (1, 2, 4), (100.0, 150.0, 250.0)).growth == pytest.approx(0.75), "a fixed cost"
+    assert Curve("", (1, 2, 4), (100.0, 300.0, 400.0)).growth == pytest.approx(1.5), "a jump in the middle"
+    assert Curve("", (1, 4, 8), (100.0, 110.0, 800.0)).growth == pytest.approx(800 / 510), "steep after a cheap start"
     _draw(curves, tmp_path / "scaling.png")
     assert (tmp_path / "scaling.png").stat().st_size > 10_000
