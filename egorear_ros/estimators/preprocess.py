@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from egorear_ros.estimators.base import EstimateError
 from egorear_ros.structures import Frame, Lens
@@ -103,9 +103,16 @@ def _decode(frame: Frame, data: bytes, lens: Lens, least_px: int) -> Decoded:
         return Decoded(image.convert("RGB"), size)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise EstimateError(
-            f"{frame.view}: damaged {frame.encoding} image ({len(data)} bytes; {error}). "
+            f"{frame.view}: damaged {frame.encoding} image ({_why(error)}). "
             "Check this camera's cable and bandwidth if it happens often."
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """Return what is wrong with an image in words that are the same for all images of this damage, to be counted."""
+    if isinstance(error, UnidentifiedImageError):
+        return "no image of this encoding"  # Pillow names an address in memory
+    return str(error).partition(" (")[0] or type(error).__name__  # without the number of bytes
 
 
 def _from_array(frame: Frame, pixels: NDArray[np.uint8]) -> Image.Image:
