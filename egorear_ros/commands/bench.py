@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+CALIB = "ego4view_syn"
+MODELS = ("paper", "egorear-small")
+
+
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command's arguments."""
     parser = subparsers.add_parser(
@@ -24,7 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "what",
         nargs="*",
         type=_name,
-        metavar="transport|lag|jpeg|pipeline|startup|model|runtimes|scaling|accuracy|wearer|synth|bag|eval|data|training",
+        metavar="|".join(BENCHMARKS),
         help="which benchmarks; by default all of them, accuracy only with --dataset, view only with rerun",
     )
     parser.add_argument("--duration", type=float, default=60.0, help="seconds per graph measurement (default: 60)")
@@ -39,11 +44,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="of --renderer warp (default: cuda)")
     parser.add_argument("--workers", type=int, help="processes that share the GPU (default: as many as cores)")
-    parser.add_argument("--calib", default="ego4view_syn", help="rig calibration, name or path")
+    parser.add_argument("--calib", default=CALIB, help="rig calibration, name or path")
     parser.add_argument(
         "--models",
         nargs="+",
-        default=["paper", "egorear-small"],
+        default=list(MODELS),
         help="of runtimes and scaling: paper (random weights) or checkpoints (default: paper egorear-small)",
     )
     parser.add_argument("--plot", type=Path, help="image that scaling writes")
@@ -107,16 +112,27 @@ def _unasked(args: argparse.Namespace) -> set[str]:
 
 
 def _options(name: str, args: argparse.Namespace) -> str:
-    """Return the options that decide what a benchmark measures."""
+    """Return the options that decide what a benchmark measures, as they are typed."""
+    words = _own_options(name, args)
+    if args.calib != CALIB:
+        words += ["--calib", args.calib]
+    return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def _own_options(name: str, args: argparse.Namespace) -> list[str]:
+    """Return those that not every benchmark has."""
     if name in ("transport", "lag", "pipeline", "view"):
-        return f" --duration {args.duration:g}"
+        return ["--duration", f"{args.duration:g}"]
     if name == "synth" and args.renderer == "warp":
-        return f" --renderer warp --device {args.device} --workers {_workers(args)}"
-    if name in ("runtimes", "scaling") and args.models != ["paper", "egorear-small"]:
-        return f" --models {' '.join(args.models)}"
+        return ["--renderer", "warp", "--device", args.device, "--workers", str(_workers(args))]
+    if name == "synth":
+        return ["--frames", str(args.frames)]
+    if name in ("runtimes", "scaling") and args.models != list(MODELS):
+        return ["--models", *args.models]
     if name == "accuracy":
-        return f" --dataset {args.dataset} --split {args.split} --samples {args.samples} --checkpoint {args.checkpoint}"
-    return f" --frames {args.frames}" if name == "synth" else ""
+        shown = ("dataset", "split", "samples", "checkpoint", "calibration")
+        return [word for option in shown for word in (f"--{option}", str(getattr(args, option)))]
+    return []
 
 
 def _block(name: str, args: argparse.Namespace) -> str:

@@ -1,6 +1,8 @@
 """`egorear bench`: what is measured is kept, whatever comes after it."""
 
+import argparse
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 from egorear_ros.benchmarks.report import Report, Row
 from egorear_ros.cli import main
 from egorear_ros.commands import bench
+
+ALL = dict(bench.BENCHMARKS)
 
 
 def _raise(_: object) -> list[Row]:
@@ -73,6 +77,36 @@ def test_nothing_in_common_is_said_and_all_is_saved(tmp_path: Path, capsys: pyte
     before = earlier(tmp_path / "old.json", "model", "model time")
     assert main(["bench", "model", "--compare", before, "--out", str(tmp_path)]) == 0
     assert "0.500" in capsys.readouterr().out
+
+
+REPEATED = [
+    ("transport", "--duration 20 --calib 'my rig.yaml'"),
+    ("startup", "--calib my_rig.yaml"),
+    ("synth", "--frames 10 --calib my_rig.yaml"),
+    ("synth", "--renderer warp --device cpu --workers 3 --calib my_rig.yaml"),
+    ("scaling", "--models mine.safetensors paper --calib my_rig.yaml"),
+    ("accuracy", "--dataset 'my data' --split val --calibration train --samples 7 --checkpoint x --calib my_rig.yaml"),
+    ("accuracy", "--dataset my_data"),
+    ("model", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), REPEATED)
+def test_the_printed_command_repeats_the_measurement(name: str, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "BENCHMARKS", ALL)
+    parser = argparse.ArgumentParser()
+    bench.add_parser(parser.add_subparsers())
+    asked = parser.parse_args(["bench", name, *shlex.split(options)])
+    printed = bench._options(name, asked)
+    assert parser.parse_args(["bench", name, *shlex.split(printed)]) == asked
+
+
+def test_the_help_names_every_benchmark(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench, "BENCHMARKS", ALL)
+    with pytest.raises(SystemExit):
+        main(["bench", "--help"])
+    printed = "".join(capsys.readouterr().out.split())
+    assert "|".join(ALL) in printed and "view" in ALL
 
 
 @pytest.mark.parametrize("name", sorted(set(bench.BENCHMARKS)))
