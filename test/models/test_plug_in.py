@@ -2,20 +2,24 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from egorear_ros.models.build import build_network
+from egorear_ros.models.deformable_attention import DeformableAttention
 from egorear_ros.models.egoposeformer import EgoPoseFormer, RefinedEgoPoseFormer
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.egotap.network import EgoTap
+from egorear_ros.models.fast.grouped import group_refiners
 from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.header import CheckpointHeader
 from egorear_ros.models.plug_in import RefinedEstimator
 from egorear_ros.models.size import ModelSize
 from egorear_ros.structures import Rig
 
+TOLERANCE_CM = 1e-4  # a thousandth of a millimetre
 NETWORKS = ("egorear", "egoposeformer_refined", "egotap", "egotap_refined")
 
 
@@ -106,10 +110,50 @@ def test_every_view_matters_when_it_is_there(network: RefinedEstimator, tiny_ima
             assert not torch.equal(everything, network(other).lift.joints_cm)
 
 
-def test_the_inference_form_says_the_same(network: RefinedEstimator, tiny_images: Tensor) -> None:
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("name", ["egoposeformer", "egoposeformer_refined", "egotap_refined", "egotap"])
+def test_the_inference_form_says_the_same(
+    name: str, grouped: bool, tiny: Callable[..., ModelSize], rig: Rig, tiny_images: Tensor
+) -> None:
+    torch.manual_seed(1)
+    network = build_network(CheckpointHeader(name, tiny()), rig).eval()
+    with torch.no_grad():
+        for value in network.parameters():
+            value.add_(0.02 * torch.randn(value.shape))  # zeros and ones would hide mistakes
+    if isinstance(network, RefinedEstimator):
+        trust(network)
+    fast = optimize(network)
+    fast = group_refiners(fast) if grouped else fast
+    for module in fast.modules():
+        if isinstance(module, DeformableAttention):
+            module.register_forward_pre_hook(lambda *_: pytest.fail("a whole map is projected"))
+    mask = torch.tensor([[True, True, False, True], [False, True, True, True]])
+    own = np.stack([np.linalg.inv(camera.T_device_camera) for camera in rig.cameras])
+    moved = torch.tensor(own, dtype=torch.float32).repeat(2, 1, 1, 1)
+    moved[..., :3, 3] += 0.03
     with torch.inference_mode():
-        expected, found = network(tiny_images).lift.joints_cm, optimize(network)(tiny_images).lift.joints_cm
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+        for T_camera_device in (None, moved):
+            for view_mask in (None, mask):
+                expected, found = (made(tiny_images, T_camera_device, view_mask) for made in (network, fast))
+                lifts = (expected, found) if name == "egoposeformer" else (expected.lift, found.lift)
+                joints_cm = [lift.joints_cm for lift in lifts]
+                torch.testing.assert_close(joints_cm[1], joints_cm[0], rtol=0, atol=TOLERANCE_CM)
+        if name == "egoposeformer":
+            return
+        heatmaps, refined = expected.refinement.heatmaps, expected.refinement.refined_heatmaps
+        torch.testing.assert_close(found.refinement.heatmaps, heatmaps, rtol=1e-4, atol=1e-4)
+        assert (refined is None) == (name == "egotap")
+        torch.testing.assert_close(found.refinement.refined_heatmaps, refined, rtol=1e-4, atol=1e-4)
+
+
+def test_without_refinement_the_inference_form_has_no_refiners(
+    tiny: Callable[..., ModelSize], rig: Rig, tiny_images: Tensor
+) -> None:
+    network = RefinedEgoPoseFormer(tiny(), rig, refine=False).eval()
+    fast = group_refiners(optimize(network))
+    with torch.inference_mode():
+        expected, found = network(tiny_images).lift.joints_cm, fast(tiny_images).lift.joints_cm
+    torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE_CM)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

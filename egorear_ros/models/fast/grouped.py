@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from egorear_ros.models.encoder import Encoding
 from egorear_ros.models.fast.attention import FastDeformableAttention
 from egorear_ros.models.fast.grouped_layers import GroupedLinear, GroupedNorm, group_sequences
-from egorear_ros.models.fast.network import FastEgoRear, FastLayer, FastRefiner
+from egorear_ros.models.fast.network import FastLayer, FastRefinedEstimator, FastRefiner
 from egorear_ros.models.fast.sampling import Taps, bilinear_taps, gather
 from egorear_ros.models.refiner import RefinedView
 from egorear_ros.models.transformer import SelfAttention
@@ -22,7 +22,7 @@ from egorear_ros.models.transformer import SelfAttention
 
 def group_refiners(network: nn.Module) -> nn.Module:
     """Return an inference form whose refiners work together; the one given is changed. Others have no refiners."""
-    if isinstance(network, FastEgoRear):
+    if isinstance(network, FastRefinedEstimator) and network.refined:
         parts = [cast(FastRefiner, refiner) for refiner in network.refiners.children()]
         network.refiners = GroupedRefiners(parts)
     return network

@@ -7,7 +7,7 @@ computed that nobody asked for.
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ from egorear_ros.models.fast.attention import FastDeformableAttention
 from egorear_ros.models.fast.encoder import FastEncoder
 from egorear_ros.models.fast.fold import shrink_before_upsampling
 from egorear_ros.models.inputs import check_inputs
-from egorear_ros.models.lifter import Lift, Lifter
+from egorear_ros.models.lifter import Lift, Lifter, PoseTransformer
+from egorear_ros.models.plug_in import RefinedEstimator, SeenViews
 from egorear_ros.models.refinement import Refinement, RefinementNetwork
 from egorear_ros.models.refiner import RefinedView, Refiner
 from egorear_ros.models.transformer import JointTransformerLayer
@@ -27,6 +28,8 @@ from egorear_ros.models.views import mask_views
 
 if TYPE_CHECKING:
     from egorear_ros.models.fast.grouped import GroupedRefiners
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 class FastLayer(nn.Module):
@@ -115,42 +118,42 @@ class SeparateRefiners(nn.ModuleList):
         return torch.stack([head(features[:, view]) for view, head in enumerate(heads)], dim=1)
 
 
-class FastEgoRear(nn.Module):
-    """The whole network; a stand-in for `EgoRear` in evaluation."""
+class FastRefinedEstimator(nn.Module):
+    """What comes before the lifter; a stand-in for `RefinedEstimator` in evaluation. The subclass adds the lifter.
 
-    def __init__(self, network: EgoRear, *, consume: bool = False) -> None:
-        """Rewrite a trained network, which stays as it is unless it is consumed."""
+    Attributes:
+        refined: whether there are refiners.
+    """
+
+    def __init__(self, network: RefinedEstimator) -> None:
+        """Take over a trained network, which is of no use afterwards."""
         super().__init__()
-        network = (network if consume else deepcopy(network)).eval().requires_grad_(False)
-        self.size, heatmap, lifter = network.size, network.heatmap_estimator, network.pose3d_estimator
+        self.size, self.refined, heatmap = network.size, network.refined, network.heatmap_estimator
         self.groups = heatmap.groups
         self.encoders = nn.ModuleDict({group: FastEncoder(_encoder(heatmap, group)) for group in self.groups})
         self.heads = nn.ModuleDict({group: shrink_before_upsampling(_head(heatmap, group)) for group in self.groups})
         self.refiners: SeparateRefiners | GroupedRefiners = SeparateRefiners(
             FastRefiner(refiner) for refiner in heatmap.refiners
         )
-        self.lifter = FastLifter(lifter)
 
-    def forward(
-        self,
-        images: Tensor,
-        T_camera_device: Tensor | None = None,
-        view_mask: Tensor | None = None,
-        *,
-        refined_heatmaps: bool = False,
-    ) -> EgoRearOutput:
-        """Estimate poses; see `EgoRear.forward`. Refined heatmaps only if asked for; of the poses the last alone."""
+    def see(
+        self, images: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None, *, refined_heatmaps: bool
+    ) -> tuple[Refinement, SeenViews, Tensor]:
+        """Look at frame sets; see `RefinedEstimator.see`. The last is (B, V, H * W, C), the encoder's features."""
         check_inputs(self.size, images, T_camera_device, view_mask)
         encoded = self.encode(images, view_mask)
         rows = rows_of(encoded.features)
         heatmaps = mask_views(self.first_heatmaps(encoded.features), view_mask)
         peaks = find_peaks(heatmaps)
-        features, views = self.refiners(encoded, rows, heatmaps, peaks.uv, peaks.valid)
-        features, refined = mask_views(features, view_mask), None
-        if refined_heatmaps:
+        features, refined = encoded.features, None
+        views: tuple[RefinedView, ...] = ()
+        if self.refined:
+            features, views = self.refiners(encoded, rows, heatmaps, peaks.uv, peaks.valid)
+            features = mask_views(features, view_mask)
+        if self.refined and refined_heatmaps:
             refined = mask_views(self.refiners.heatmaps(features), view_mask)
-        lift = self.lifter(features, rows, T_camera_device, view_mask)
-        return EgoRearOutput(Refinement(heatmaps, peaks, features, refined, views), lift)
+        seen = SeenViews(encoded.features, features, heatmaps if refined is None else refined)
+        return Refinement(heatmaps, peaks, features, refined, views), seen, rows
 
     def encode(self, images: Tensor, view_mask: Tensor | None) -> Encoding:
         """See `RefinementNetwork.encode`."""
@@ -169,10 +172,34 @@ class FastEgoRear(nn.Module):
         return torch.cat(maps, dim=1)
 
 
-class FastLifter(nn.Module):
-    """Proposal and correction, of which only the last layer says where the joints are."""
+class FastEgoRear(FastRefinedEstimator):
+    """The whole network; a stand-in for `EgoRear` in evaluation."""
 
-    def __init__(self, lifter: Lifter) -> None:
+    def __init__(self, network: EgoRear, *, consume: bool = False) -> None:
+        """Rewrite a trained network, which stays as it is unless it is consumed."""
+        network = for_inference(network, consume=consume)
+        super().__init__(network)
+        self.lifter = FastLifter(network.pose3d_estimator)
+
+    def forward(
+        self,
+        images: Tensor,
+        T_camera_device: Tensor | None = None,
+        view_mask: Tensor | None = None,
+        *,
+        refined_heatmaps: bool = False,
+    ) -> EgoRearOutput:
+        """Estimate poses; see `EgoRear.forward`. Refined heatmaps only if asked for; of the poses the last alone."""
+        refinement, seen, rows = self.see(images, T_camera_device, view_mask, refined_heatmaps=refined_heatmaps)
+        return EgoRearOutput(refinement, self.lifter(seen.refined_features, rows, T_camera_device, view_mask))
+
+
+class FastCorrection(nn.Module):
+    """The correction of a proposed pose, of which only the last layer says where the joints are."""
+
+    lifter: PoseTransformer
+
+    def __init__(self, lifter: PoseTransformer) -> None:
         """Take over a trained lifter."""
         super().__init__()
         self.lifter = lifter
@@ -180,17 +207,10 @@ class FastLifter(nn.Module):
             FastLayer(cast(JointTransformerLayer, layer), lifter.feat_proj, None) for layer in lifter.layers
         )
 
-    def forward(
-        self, refined_features: Tensor, rows: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None
-    ) -> Lift:
-        """See `Lifter.forward`; `rows` are (B, V, H * W, C) encoder features."""
-        proposal_cm = self.lifter.propose(refined_features, view_mask)
-        return self.correct(proposal_cm, rows, T_camera_device, view_mask)
-
     def correct(
         self, proposal_cm: Tensor, rows: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None
     ) -> Lift:
-        """Return the pose of a (B, J, 3) proposal; see `forward`."""
+        """Return the pose of a (B, J, 3) proposal; `rows` are (B, V, H * W, C) encoder features."""
         lifter = self.lifter
         anchors = lifter.project(proposal_cm, T_camera_device)
         valid = anchors.valid if view_mask is None else anchors.valid & view_mask[..., None]
@@ -199,6 +219,24 @@ class FastLifter(nn.Module):
             query = layer(query, rows, anchors.uv, valid)
         joints_cm = anchors.points_cm + lifter.reg_mlp[-1](lifter.post_norm[-1](query))
         return Lift(joints_cm[None], anchors)
+
+
+class FastLifter(FastCorrection):
+    """EgoRear's proposal and its correction."""
+
+    lifter: Lifter
+
+    def forward(
+        self, refined_features: Tensor, rows: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None
+    ) -> Lift:
+        """See `Lifter.forward`; `rows` are (B, V, H * W, C) encoder features."""
+        proposal_cm = self.lifter.propose(refined_features, view_mask)
+        return self.correct(proposal_cm, rows, T_camera_device, view_mask)
+
+
+def for_inference(network: NetworkT, *, consume: bool) -> NetworkT:
+    """Return a network that can be taken apart: the one given if it may be consumed, otherwise a copy."""
+    return (network if consume else deepcopy(network)).eval().requires_grad_(False)
 
 
 def rows_of(features: Tensor) -> Tensor:

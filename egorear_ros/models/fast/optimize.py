@@ -1,7 +1,5 @@
 """The inference form of any pose network."""
 
-from copy import deepcopy
-
 from torch import nn
 
 from egorear_ros.models.egoposeformer import EgoPoseFormer, RefinedEgoPoseFormer
@@ -9,7 +7,8 @@ from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.egotap.network import EgoTap
 from egorear_ros.models.encoder import Encoder
 from egorear_ros.models.fast.encoder import FastEncoder
-from egorear_ros.models.fast.network import FastEgoRear
+from egorear_ros.models.fast.network import FastEgoRear, for_inference
+from egorear_ros.models.fast.plug_in import FastEgoPoseFormer, FastEgoTap, FastRefinedEgoPoseFormer
 from egorear_ros.models.fast.small import FastSmallEncoder
 from egorear_ros.models.small.encoder import SmallEncoder
 from egorear_ros.models.small.network import EgoRearSmall
@@ -29,11 +28,17 @@ def optimize(network: nn.Module, *, consume: bool = False) -> nn.Module:
     """
     if isinstance(network, EgoRear):
         return FastEgoRear(network, consume=consume)
-    if not isinstance(network, EgoRearSmall | EgoPoseFormer | RefinedEgoPoseFormer | EgoTap):
+    if isinstance(network, EgoPoseFormer):
+        return FastEgoPoseFormer(network, consume=consume)
+    if isinstance(network, RefinedEgoPoseFormer):
+        return FastRefinedEgoPoseFormer(network, consume=consume)
+    if isinstance(network, EgoTap) and network.refined:
+        return FastEgoTap(network, consume=consume)
+    if not isinstance(network, EgoRearSmall | EgoTap):
         raise TypeError(
             f"{type(network).__name__} estimates no poses; expected EgoRear, EgoRearSmall, EgoPoseFormer or EgoTap."
         )
-    fast = (network if consume else deepcopy(network)).eval().requires_grad_(False)
+    fast = for_inference(network, consume=consume)
     for module in list(fast.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, SmallEncoder):
