@@ -20,6 +20,6 @@ def import_library(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise NotInstalledError(
-            f"{module} cannot be imported ({error}). Install it with `pip install 'egorear_ros[{extra}]'`, "
-            "or set runtime.name to pytorch."
+            f"{module} cannot be imported ({error}). In a checkout of egorear_ros install it with "
+            f"`pip install '.[{extra}]'`, or set runtime.name to pytorch."
         ) from error

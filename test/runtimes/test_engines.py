@@ -99,7 +99,7 @@ def test_bfloat16_is_near() -> None:
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_a_library_that_is_missing_is_named(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, engine, None)
-    with pytest.raises(RuntimeSetupError, match=rf"{engine} cannot be imported.*pip install 'egorear_ros\[.*pytorch"):
+    with pytest.raises(RuntimeSetupError, match=rf"{engine} cannot be imported.*pip install '\.\[.*pytorch"):
         build(network(), config(engine))
 
 

@@ -98,7 +98,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeSetupError, match="tensorrt needs an NVIDIA GPU"):
         check_tensorrt(replace(CONFIG, device="cpu"))
     monkeypatch.setattr("egorear_ros.runtimes.tensorrt.choose_device", lambda _: torch.device("cuda"))
-    with pytest.raises(RuntimeSetupError, match=r"tensorrt cannot be imported.*pip install 'egorear_ros\[tensorrt\]'"):
+    with pytest.raises(RuntimeSetupError, match=r"tensorrt cannot be imported.*pip install '\.\[tensorrt\]'"):
         check_tensorrt(CONFIG)
     monkeypatch.setitem(__import__("sys").modules, "tensorrt", SimpleNamespace(__version__="10"))
     for precision in ("bf16", "int8"):
