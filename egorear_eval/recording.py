@@ -15,7 +15,7 @@ from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.views import RigTopics
 from egorear_ros.config import SyncConfig
-from egorear_ros.estimators.base import Estimator
+from egorear_ros.estimators.base import DamagedImageError, Estimator
 from egorear_ros.structures import BodyPose, FrameSet
 from egorear_ros.sync_status import SyncStatus
 
@@ -44,6 +44,7 @@ class RecordingResult:
         status: counters of the synchronizer.
         lost_images: refused by `WhatIf.drops`.
         damaged: images that could not be read, one sentence each.
+        undecoded: why sets gave no pose because an image could not be decoded, one sentence each.
         pace: how many sets were estimated at a time.
     """
 
@@ -55,6 +56,7 @@ class RecordingResult:
     status: SyncStatus | None = None
     lost_images: int = 0
     damaged: list[str] = field(default_factory=list)
+    undecoded: list[str] = field(default_factory=list)
     pace: Pace = field(default=Pace())
 
     def reasons(self) -> Counter[str]:
@@ -147,3 +149,5 @@ class _Evaluation:
             elif index == 0:
                 reason = LOST if isinstance(answer, BodyPose) else str(answer)
                 self._result.failed.append((str(taken.frames.stamp_ns), reason))
+                if isinstance(answer, DamagedImageError):
+                    self._result.undecoded.append(reason)

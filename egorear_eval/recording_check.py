@@ -10,6 +10,9 @@ from egorear_ros.bags.findings import ERROR, Finding
 PARTIAL_KINDS = ("broken", "clock_jump", "not_monotonic", "imageless")
 """Part of such a recording is lost or in doubt."""
 
+SEVERE_KINDS = ("count", "duplicate")
+"""So it is where they are errors; as warnings they are good to know."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -74,7 +77,7 @@ def _fatal(report: BagReport, views: Sequence[str], calib_given: bool) -> Iterat
 
 
 def _is_partial(finding: Finding) -> bool:
-    return finding.kind in PARTIAL_KINDS or (finding.kind == "count" and finding.severity == ERROR)
+    return finding.kind in PARTIAL_KINDS or (finding.kind in SEVERE_KINDS and finding.severity == ERROR)
 
 
 def _words(finding: Finding) -> str:

@@ -4,7 +4,7 @@ Nothing here depends on the machine's speed, so that two runs write the same fil
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from egorear_eval.recording import RecordingResult
@@ -40,7 +40,7 @@ def recording_facts(
     """
     rows = next(iter(result.rows.values()))
     status = result.status
-    reasons = [result.stopped, *verdict.partial]
+    reasons = [result.stopped, *verdict.partial, *lost_sets(result, what_if)]
     facts = {
         "path": report.path,
         "namespace": report.namespace,
@@ -62,7 +62,7 @@ def recording_facts(
         **pose_facts(rows),
         "sets_at_a_time": result.pace.at_a_time,
         "pairing_ms": spread([row.timings_ms["pairing"] for row in rows]),
-        "notes": [*damaged_notes(result), *verdict.notes],
+        "notes": list(verdict.notes),
         **partial_facts(reasons),
     }
     cleaned: dict[str, Any] = without_nan(facts)
@@ -91,11 +91,18 @@ def image_facts(cameras: Sequence[CameraCounters], result: RecordingResult) -> d
     }
 
 
-def damaged_notes(result: RecordingResult) -> list[str]:
-    """Return what is to be said about images that could not be read."""
-    if not result.damaged:
-        return []
-    return [f"{len(result.damaged)} images could not be read, the first: {result.damaged[0]}"]
+def lost_sets(result: RecordingResult, what_if: WhatIf) -> Iterator[str]:
+    """Yield what the results lack because the recording is damaged; what was left out on purpose is no damage."""
+    if result.undecoded:
+        yield (
+            f"{len(result.undecoded)} frame sets gave no pose because an image cannot be decoded, "
+            f"the first: {result.undecoded[0]}"
+        )
+    if result.damaged:
+        yield f"{len(result.damaged)} images could not be read, the first: {result.damaged[0]}"
+    views, rows = next(iter(result.rows.items()))
+    if rows and not what_if.drops and not any(set(row.pose.view_stamps_ns) >= set(views) for row in rows):
+        yield f"Not one pose is of all views ({', '.join(views)}): no moment has images of all of them"
 
 
 def pose_facts(rows: Sequence[Estimated]) -> dict[str, Any]:

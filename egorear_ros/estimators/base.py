@@ -15,6 +15,10 @@ class EstimateError(RuntimeError):
     """A frame set cannot be used; the next one may be fine. Names the view where one is to blame."""
 
 
+class DamagedImageError(EstimateError):
+    """An image of the frame set cannot be decoded."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A frame set on its way through a method: what `Estimator.infer` needs of it.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from egorear_ros.estimators.base import EstimateError
+from egorear_ros.estimators.base import DamagedImageError, EstimateError
 from egorear_ros.structures import Frame, Lens
 
 IMAGE_MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
@@ -102,7 +102,7 @@ def _decode(frame: Frame, data: bytes, lens: Lens, least_px: int) -> Decoded:
             image.draft(None, (least_px, least_px))  # changes nothing if it is no JPEG
         return Decoded(image.convert("RGB"), size)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise EstimateError(
+        raise DamagedImageError(
             f"{frame.view}: damaged {frame.encoding} image ({_why(error)}). "
             "Check this camera's cable and bandwidth if it happens often."
         ) from error

@@ -11,7 +11,7 @@ import bag_data
 import numpy as np
 import pytest
 import rig_data
-from recording_data import COUNT, GreyReader, rows, write
+from recording_data import COUNT, GreyReader, image_grey, rows, write
 
 from egorear_eval.clip import EvaluationError, load_clips
 from egorear_eval.recording import evaluate_recording
@@ -23,9 +23,10 @@ from egorear_ros.bags.encode import encode_body_pose
 from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.views import rig_topics
 from egorear_ros.config import SyncConfig
-from egorear_ros.estimators.base import Estimator
+from egorear_ros.estimators.base import Estimator, Prepared
+from egorear_ros.estimators.preprocess import decode_frame
 from egorear_ros.metrics import joint_errors_mm
-from egorear_ros.structures import Rig
+from egorear_ros.structures import FrameSet, Rig
 
 VIEWS = rig_data.VIEWS
 ABOUT = {"command": ["egorear"], "model": "grey", "trained": True}
@@ -52,6 +53,15 @@ def evaluate(
             recording.bag, recording.topics, recording.sync, estimators or {VIEWS: GreyReader()}, what_if, **kwargs
         )
         return write_recording(recording, result, what_if, ABOUT, 8.0, out)
+
+
+class Decoder(GreyReader):
+    """Decodes images as a real method does."""
+
+    def prepare(self, frames: FrameSet) -> Prepared:
+        for frame in frames.frames.values():
+            decode_frame(frame, bag_data.rig()[frame.view].lens)
+        return super().prepare(frames)
 
 
 def test_poses_are_those_of_the_live_order_beside_their_truth(tmp_path: Path) -> None:
@@ -190,8 +200,42 @@ def test_truth_and_images_that_are_damaged_are_left_out_and_named(tmp_path: Path
     found = evaluate(write(tmp_path / "bag", some), tmp_path / "out").facts["recording"]
     assert found["dropped"] == {"no ground truth at this moment": 1} and found["damaged_images"] == 1
     notes = " ".join(found["notes"])
-    assert "1 ground truths cannot be used" in notes and "1 images could not be read" in notes
+    assert "1 ground truths cannot be used" in notes
+    assert found["partial"] is True and "1 images could not be read" in found["reason"]
     assert (found["complete_sets"], found["partial_sets"]) == (COUNT - 1, 1)
+
+
+def of_back_left(topic: str) -> bool:
+    return topic == "/back_left/image_raw/compressed"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("every fourth image is no image", "3 frame sets gave no pose because an image cannot be decoded, the first: "),
+        ("all messages of a camera are cut off", f"{COUNT} images could not be read, the first: "),
+        ("all stamps are equal", f"{COUNT - 1} of {COUNT} stamps equal the one before: those images are not used."),
+        ("a clock is off by a second", "Not one pose is of all views (front_left, front_right, back_left, back_right)"),
+    ],
+)
+def test_sets_that_damage_took_make_a_partial_result(tmp_path: Path, change: str, words: str) -> None:
+    some = []
+    for number, (topic, kind, log_ns, whole) in enumerate(rows()):
+        index, stamp_ns = (log_ns - bag_data.BEGIN_NS) // bag_data.PERIOD_NS, log_ns - 1_000_000
+        jpeg = rig_data.jpeg(64, 64, image_grey(number))
+        data = whole
+        if change.startswith("every") and of_back_left(topic) and index % 4 == 3:
+            data = bag_data.image_row(topic, stamp_ns, log_ns, "back_left", b"no image")[3]
+        if change.startswith("all messages") and of_back_left(topic):
+            data = whole[: len(whole) // 2]
+        if change.startswith("all stamps") and topic.endswith("compressed"):
+            data = bag_data.image_row(topic, 0, log_ns, topic.split("/")[1], jpeg)[3]
+        if change.startswith("a clock") and of_back_left(topic):
+            data = bag_data.image_row(topic, stamp_ns + 10**9, log_ns, "back_left", jpeg)[3]
+        some.append((topic, kind, log_ns, data))
+    found = evaluate(write(tmp_path / "bag", some), tmp_path / "out", {VIEWS: Decoder()}).facts["recording"]
+    assert found["partial"] is True and words in found["reason"]
+    assert found["estimated"] > 0
 
 
 def test_a_recording_that_was_cut_off_is_partial(tmp_path: Path) -> None:
