@@ -7,12 +7,6 @@ from egorear_eval.clip import EvaluationError
 from egorear_ros.bags.check import BagReport
 from egorear_ros.bags.findings import ERROR, Finding
 
-PARTIAL_KINDS = ("broken", "clock_jump", "not_monotonic", "imageless")
-"""Part of such a recording is lost or in doubt."""
-
-SEVERE_KINDS = ("count", "duplicate")
-"""So it is where they are errors; as warnings they are good to know."""
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -38,12 +32,12 @@ def judge(report: BagReport, views: Sequence[str], calib_given: bool) -> Verdict
     Raises:
         EvaluationError: it cannot be evaluated: says why, and what to do.
     """
-    fatal = dict.fromkeys(_words(finding) for finding in _fatal(report, views, calib_given))
+    fatal = dict.fromkeys(finding.words for finding in _fatal(report, views, calib_given))
     if fatal:
         raise EvaluationError(f"{report.path} cannot be evaluated. {' '.join(fatal)}")
-    partial = [finding for finding in report.findings if _is_partial(finding)]
-    notes = [finding for finding in report.findings if not _is_partial(finding)]
-    return Verdict(tuple(map(_words, partial)), tuple(map(_words, notes)))
+    partial = [finding for finding in report.findings if finding.is_partial]
+    notes = [finding for finding in report.findings if not finding.is_partial]
+    return Verdict(tuple(finding.words for finding in partial), tuple(finding.words for finding in notes))
 
 
 def _fatal(report: BagReport, views: Sequence[str], calib_given: bool) -> Iterator[Finding]:
@@ -74,11 +68,3 @@ def _fatal(report: BagReport, views: Sequence[str], calib_given: bool) -> Iterat
         rest = [view for view in views if view not in silent]
         hint = f" Or leave them out: --views {','.join(rest)}." if rest else ""
         yield Finding(ERROR, "missing", "", f"No image of {', '.join(silent)}.{hint}")
-
-
-def _is_partial(finding: Finding) -> bool:
-    return finding.kind in PARTIAL_KINDS or (finding.kind in SEVERE_KINDS and finding.severity == ERROR)
-
-
-def _words(finding: Finding) -> str:
-    return f"{finding.where}: {finding.text}" if finding.where else finding.text

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,22 @@ import numpy as np
 
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.base import BagError
+from egorear_ros.bags.check import check_bag
 from egorear_ros.bags.frame_sets import FrameSets
+from egorear_ros.bags.image_damage import image_damage
 from egorear_ros.bags.origin import Origin, read_origin
 from egorear_ros.bags.recorded_rig import rig_of_recording
+from egorear_ros.bags.suggest import remap_hint, suggest_remaps
 from egorear_ros.bags.truth import BagTruth
 from egorear_ros.bags.typestore import BODY_POSE
-from egorear_ros.bags.views import RigTopics, rig_topics
+from egorear_ros.bags.views import RigTopics, refuse_several_rigs, rig_topics
 from egorear_ros.config import SyncConfig
 from egorear_ros.geometry.fisheye import project
 from egorear_ros.geometry.rig_file import save_rig
 from egorear_ros.geometry.transforms import invert_transform, transform_points
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES
-from egorear_ros.structures import FloatArray, Frame, Rig
+from egorear_ros.structures import FloatArray, Frame, FrameSet, Rig
 
 CM_PER_M = 100.0
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
@@ -34,6 +37,8 @@ RAW_SUFFIX = ".png"
 """Raw images are kept without loss."""
 
 RIG_FILE = "rig.yaml"
+NAMED = 3
+"""So many damaged images are named."""
 
 
 @dataclass
@@ -45,8 +50,10 @@ class WrittenSequence:
         frames: frame sets written.
         truths: of them with ground truth.
         partial: sets left out because they lack views.
+        undecoded: why sets were left out that have an image that cannot be decoded, one sentence each.
+        repeated: sets left out because their stamp came before.
         named: the frames have the names of the data set that the recording was made from.
-        partial_recording: whether the recording is broken, so that this is a part of what was recorded.
+        partial_recording: whether the recording is damaged, so that this is a part of what was recorded.
         remarks: what the user should know, one sentence each.
     """
 
@@ -54,6 +61,8 @@ class WrittenSequence:
     frames: int = 0
     truths: int = 0
     partial: int = 0
+    undecoded: list[str] = field(default_factory=list)
+    repeated: int = 0
     named: bool = False
     partial_recording: bool = False
     remarks: list[str] = field(default_factory=list)
@@ -87,7 +96,9 @@ def write_dataset(
 ) -> WrittenSequence:
     """Write the frame sets of a recording, and their ground truth where it has some.
 
-    JPEG and PNG images are copied byte by byte. The folder appears whole or not at all.
+    JPEG and PNG images are copied byte by byte; sets with one that cannot be decoded are left out.
+
+    The folder appears whole or not at all.
 
     Args:
         bag: the recording.
@@ -97,10 +108,12 @@ def write_dataset(
         progress: called after every frame with the number done.
 
     Raises:
-        BagError: no images, no set with enough views, or no calibration for the ground truth.
+        BagError: several rigs, no images, no set with enough views, or no calibration for the ground truth.
     """
     chosen = options or DatasetOptions()
     _check_target(out, chosen.overwrite)
+    refuse_several_rigs(bag, chosen.namespace)
+    given = rig
     rig = rig_of_recording(bag, rig, chosen.namespace)
     topics = rig_topics(bag.topics, chosen.namespace, rig.views if rig is not None else ())
     _check_topics(bag, topics)
@@ -115,8 +128,7 @@ def write_dataset(
         raise BagError(f"{out} cannot be written: {error.strerror or error}. Nothing was left behind.") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    result.remarks += bag.problems
-    result.partial_recording = bool(bag.problems)
+    _judge(bag, given, chosen, result)
     return result
 
 
@@ -159,6 +171,7 @@ class _Sequence:
         self._options = options
         self._folder = folder
         self._origin: Origin | None = read_origin(bag.custom)
+        self._seen_ns = set[int]()
 
     def write(self, out: Path, progress: Callable[[int], None] | None) -> WrittenSequence:
         result = WrittenSequence(out, named=self._origin is not None)
@@ -170,8 +183,7 @@ class _Sequence:
         if self._truth is not None:
             (self._folder / ANNOTATIONS[0]).mkdir()
         for frames in sets:
-            if len(frames.frames) < needed:
-                result.partial += 1
+            if not self._takes(frames, result, needed):
                 continue
             stem = self._stem(frames.stamp_ns, result)
             for frame in frames.frames.values():
@@ -182,6 +194,19 @@ class _Sequence:
                 progress(result.frames)
         self._finish(sets, result, needed)
         return result
+
+    def _takes(self, frames: FrameSet, result: WrittenSequence, needed: int) -> bool:
+        """Return whether a set belongs into the sequence; count why not."""
+        if len(frames.frames) < needed:
+            result.partial += 1
+        elif frames.stamp_ns in self._seen_ns:  # a clock was set back: frames must not replace each other
+            result.repeated += 1
+        elif damage := image_damage(frames):
+            result.undecoded.append(damage)
+        else:
+            self._seen_ns.add(frames.stamp_ns)
+            return True
+        return False
 
     def _stem(self, stamp_ns: int, result: WrittenSequence) -> str:
         stem = self._origin.stem(stamp_ns) if self._origin is not None else None
@@ -213,7 +238,7 @@ class _Sequence:
         if not result.frames:
             raise BagError(
                 f"{self._bag.path}: no moment with images of {needed} views ({', '.join(self._topics.views)}) within "
-                f"{self._options.sync.tolerance_ms:g} ms; {result.partial} had fewer. "
+                f"{self._options.sync.tolerance_ms:g} ms; {result.partial} had fewer. {_undecoded(result.undecoded)}"
                 "`egorear bag check` says what is wrong."
             )
         if self._rig is not None:
@@ -226,6 +251,11 @@ class _Sequence:
             result.remarks.append(f"{result.partial} moments had images of fewer than {needed} views: left out.")
         if self._origin is not None and not result.named:
             result.remarks.append("Some stamps are not those of the original frames: they are numbered instead.")
+        if result.repeated:
+            result.remarks.append(f"{result.repeated} moments have a stamp that came before: left out.")
+        if result.undecoded:
+            result.remarks.append(_undecoded(result.undecoded).strip())
+        result.partial_recording = bool(sets.damaged or result.undecoded or result.repeated)
         damaged = sets.damaged + (self._truth.damaged if self._truth is not None else [])
         if damaged:
             result.remarks.append(f"{len(damaged)} messages could not be read, the first: {damaged[0]}")
@@ -242,6 +272,23 @@ def add_to_split(sequence: Path, split: str) -> Path:
     return index
 
 
+def _undecoded(damages: Sequence[str]) -> str:
+    """Name images that cannot be decoded, some of them; empty: all can."""
+    if not damages:
+        return ""
+    more = [f"and {len(damages) - NAMED} more"] if len(damages) > NAMED else []
+    named = "; ".join([*damages[:NAMED], *more])
+    return f"{len(damages)} moments have an image that cannot be decoded: left out. {named}. "
+
+
+def _judge(bag: Bag, rig: Rig | None, options: DatasetOptions, result: WrittenSequence) -> None:
+    """Say what `egorear bag check` finds wrong where it makes the sequence a part, or doubtful."""
+    report = check_bag(bag, rig, options.namespace, options.sync)
+    partial = dict.fromkeys([*(finding.words for finding in report.findings if finding.is_partial), *bag.problems])
+    result.remarks += partial
+    result.partial_recording |= bool(partial)
+
+
 def _check_target(out: Path, overwrite: bool) -> None:
     if out.exists() and not overwrite:
         raise BagError(f"{out} exists. Choose another name, or replace it with --force.")
@@ -254,9 +301,11 @@ def _check_topics(bag: Bag, topics: RigTopics) -> None:
     missing = [topic for topic in topics.images.values() if topic not in names]
     if missing or not topics.views:
         wanted = f"topic {', '.join(missing)}" if missing else "camera topics (<view>/image_raw/compressed)"
+        hints = suggest_remaps(bag.topics, topics)
+        hint = f"{remap_hint(hints)} " if hints else ""
         raise BagError(
             f"{bag.path} has no {wanted}; it has: {', '.join(sorted(names)) or 'no topics'}. "
-            "`egorear bag check` suggests names for --remap; --calib and --namespace choose other cameras."
+            f"{hint}--calib and --namespace choose other cameras."
         )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from egorear_ros.bags.arrivals import Events
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.lane import Lane
-from egorear_ros.bags.suggest import suggest_remaps
+from egorear_ros.bags.suggest import remap_hint, suggest_remaps
 from egorear_ros.bags.survey import Survey
 from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
-from egorear_ros.bags.views import RigTopics, namespaces
+from egorear_ros.bags.views import RigTopics, several_rigs
 from egorear_ros.config import SyncConfig
 from egorear_ros.names import TF_STATIC_TOPIC, camera_info_topic, image_topic
 
@@ -29,6 +29,13 @@ ENDS_S = 1.0
 """A camera that begins this much later or ends this much earlier than the others is named."""
 
 
+PARTIAL_KINDS = ("broken", "clock_jump", "not_monotonic", "imageless")
+"""Part of such a recording is lost or in doubt."""
+
+SEVERE_KINDS = ("count", "duplicate")
+"""So it is where they are errors; as warnings they are good to know."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong.
@@ -44,6 +51,16 @@ class Finding:
     kind: str
     where: str
     text: str
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether what is made of the recording is a part of what was recorded, or in doubt."""
+        return self.kind in PARTIAL_KINDS or (self.kind in SEVERE_KINDS and self.severity == ERROR)
+
+    @property
+    def words(self) -> str:
+        """Return the sentence with its place."""
+        return f"{self.where}: {self.text}" if self.where else self.text
 
 
 def file_findings(bag: Bag, survey: Survey) -> Iterator[Finding]:
@@ -63,10 +80,8 @@ def file_findings(bag: Bag, survey: Survey) -> Iterator[Finding]:
 
 def rig_findings(bag: Bag, topics: RigTopics, namespace_given: bool) -> Iterator[Finding]:
     """Yield what is wrong with the set of topics."""
-    spaces = namespaces(bag.topics)
-    if len(spaces) > 1 and not namespace_given:
-        listed = ", ".join(space or "/" for space in spaces)
-        yield Finding(ERROR, "two_rigs", "", f"Cameras of {len(spaces)} rigs: {listed}. Choose one with --namespace.")
+    if not namespace_given and (several := several_rigs(bag.topics)):
+        yield Finding(ERROR, "two_rigs", "", several)
     names = {topic.name for topic in bag.topics}
     missing = [topic for topic in topics.images.values() if topic not in names]
     if not topics.views:
@@ -75,7 +90,7 @@ def rig_findings(bag: Bag, topics: RigTopics, namespace_given: bool) -> Iterator
         yield Finding(ERROR, "missing", "", f"{what} Topics: {found}. Give --calib for suggestions.")
     elif missing:
         hints = suggest_remaps(bag.topics, topics)
-        hint = f"By type and name, try: {' '.join(hints)}" if hints else "No other topic has images."
+        hint = remap_hint(hints) if hints else "No other topic has images."
         yield Finding(ERROR, "missing", "", f"Not in the recording: {', '.join(missing)}. {hint}")
     wanted = {name: COMPRESSED_IMAGE if name.endswith("/compressed") else IMAGE for name in topics.images.values()}
     wanted |= {topics.info(view): CAMERA_INFO for view in topics.views}
@@ -93,7 +108,7 @@ def imageless_findings(bag: Bag, topics: RigTopics) -> Iterator[Finding]:
     hints = suggest_remaps(
         bag.topics, RigTopics(topics.namespace, (*topics.views, *wanted), {**topics.images, **wanted})
     )
-    hint = f" By type and name, try: {' '.join(hints)}" if hints else ""
+    hint = f" {remap_hint(hints)}" if hints else ""
     text = (
         f"CameraInfo of {', '.join(wanted)}, but no images. Not in the recording: {', '.join(wanted.values())}.{hint}"
     )

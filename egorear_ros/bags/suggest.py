@@ -32,6 +32,11 @@ def suggest_remaps(topics: Sequence[Topic], rig: RigTopics) -> list[str]:
     return [f"--remap {name}:={topic}" for name, topic in sorted(chosen.items(), key=lambda pair: pair[1])]
 
 
+def remap_hint(remaps: Sequence[str]) -> str:
+    """Return a sentence with `--remap` arguments, in quotes so that they can be copied."""
+    return f"By type and name, try: `{' '.join(remaps)}`."
+
+
 def _likeness(view: str, name: str) -> float:
     """Say how well a topic's name fits a view: words in common first, then letters."""
     words, found = _words(view), _words(name)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from egorear_ros.bags.bag import Bag, absolute
-from egorear_ros.bags.base import Topic
+from egorear_ros.bags.base import BagError, Topic
 from egorear_ros.bags.origin import read_rig
 from egorear_ros.bags.typestore import COMPRESSED_IMAGE, IMAGE
 from egorear_ros.geometry.ego4view import VIEWS
@@ -47,6 +47,24 @@ def namespaces(topics: Sequence[Topic]) -> list[str]:
     """Return the namespaces that have camera images, the one with most views first."""
     counts = Counter(split[0] for topic in topics if (split := split_image_topic(topic.name)) is not None)
     return sorted(counts, key=lambda namespace: (-counts[namespace], namespace))
+
+
+def several_rigs(topics: Sequence[Topic]) -> str:
+    """Return what to say where a recording has more than one rig; empty: it has not."""
+    spaces = namespaces(topics)
+    listed = ", ".join(space or "/" for space in spaces)
+    return f"Cameras of {len(spaces)} rigs: {listed}. Choose one with --namespace." if len(spaces) > 1 else ""
+
+
+def refuse_several_rigs(bag: Bag, namespace: str | None) -> None:
+    """Refuse to choose a rig for the user.
+
+    Raises:
+        BagError: there are several, and none was named.
+    """
+    several = several_rigs(bag.topics) if namespace is None else ""
+    if several:
+        raise BagError(f"{bag.path}: {several}")
 
 
 def rig_topics(topics: Sequence[Topic], namespace: str | None, views: Sequence[str] = ()) -> RigTopics:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import webbrowser
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,7 +127,7 @@ def _bag(args: argparse.Namespace, stop: Event) -> int:
         checkpoint = args.checkpoint or ("" if moments.has_poses else DEFAULT_CHECKPOINT)
         status = _show(args, moments, checkpoint, moments.has_truth, stop)
         # Who writes a file must know that it holds a part only; who looks has been told.
-        return 1 if args.save is not None and bag.problems else status
+        return 1 if args.save is not None and moments.partial else status
 
 
 def _dataset(args: argparse.Namespace, stop: Event) -> int:
@@ -162,12 +163,12 @@ def _show(args: argparse.Namespace, moments: "Moments", checkpoint: str, truth: 
     if checkpoint and not args.no_estimate:
         source = estimated(moments, HeatmapEstimator(checkpoint, moments.rig, args.device))
     if args.save is not None:
-        shown = _write(args, moments, source, "", truth, stop)
+        shown, damaged = _write(args, moments, source, "", truth, stop)
         _say(f"Written: {args.save}: {shown} moments. Look at it with: egorear view saved {args.save}")
-        return 0
+        return 1 if damaged else 0
     with ViewServer(args.port, args.memory) as server:
         _announce(server, args.open)
-        shown = _write(args, moments, source, server.data_url, truth, stop)
+        shown, _ = _write(args, moments, source, server.data_url, truth, stop)
         if not stop.is_set():
             _say(f"{shown} moments. Ctrl-C ends.")
             _hold(server, stop, args.duration)
@@ -176,7 +177,8 @@ def _show(args: argparse.Namespace, moments: "Moments", checkpoint: str, truth: 
 
 def _write(
     args: argparse.Namespace, moments: "Moments", source: "Iterator[Moment]", data_url: str, truth: bool, stop: Event
-) -> int:
+) -> tuple[int, int]:
+    """Show moments; return how many, and how many images of them are damaged."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -199,7 +201,7 @@ def _write(
         recording.flush()
         recording.disconnect()
     _tell([*moments.remarks, *scene.damaged])
-    return count
+    return count, len(scene.damaged)
 
 
 def _live(args: argparse.Namespace, stop: Event) -> int:
@@ -262,10 +264,11 @@ def _stopping() -> Iterator[Event]:
 
 
 def _tell(remarks: list[str], most: int = 5) -> None:
-    for remark in remarks[:most]:
-        _say(remark)
-    if len(remarks) > most:
-        _say(f"and {len(remarks) - most} more remarks")
+    counts = Counter(remarks)
+    for remark, count in list(counts.items())[:most]:
+        _say(f"{remark} ({count} times)" if count > 1 else remark)
+    if len(counts) > most:
+        _say(f"and {len(counts) - most} more remarks")
 
 
 def _say(line: str) -> None:

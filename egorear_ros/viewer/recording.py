@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.base import BagError
+from egorear_ros.bags.check import check_bag
 from egorear_ros.bags.decode import decode
 from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.recorded_rig import rig_of_recording
 from egorear_ros.bags.truth import BagTruth
-from egorear_ros.bags.views import rig_topics
+from egorear_ros.bags.views import refuse_several_rigs, rig_topics
 from egorear_ros.config import SyncConfig
 from egorear_ros.names import POSE_TOPIC
 from egorear_ros.ros_messages import body_pose_from_msg
@@ -18,6 +19,9 @@ from egorear_ros.viewer.frame import Moment, Thinner
 from egorear_ros.viewer.library import ViewError
 
 TRUTH_TOLERANCE_NS = 8_000_000
+
+MISSING_KINDS = ("missing", "silent", "type")
+"""Findings of the check on cameras that are not there; the others are shown without them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +40,12 @@ class BagMoments:
         shown_hz: most moments per second; 0: all.
         sync: limits of the synchronizer.
 
+    Attributes:
+        partial: whether a part is missing or in doubt; known when all moments were read.
+
     Raises:
         ViewError: it carries no rig, or has no images of it.
+        BagError: it has several rigs, and none was named.
         CalibrationError: the rig that it carries is damaged.
     """
 
@@ -46,6 +54,7 @@ class BagMoments:
     def __init__(
         self, bag: Bag, rig: Rig | None, namespace: str | None, shown_hz: float, sync: SyncConfig | None = None
     ) -> None:
+        refuse_several_rigs(bag, namespace)
         found = rig_of_recording(bag, rig, namespace)
         if found is None:
             raise ViewError(f"{bag.path} does not carry its rig, nor CameraInfo and /tf_static of it. Give --calib.")
@@ -59,7 +68,8 @@ class BagMoments:
             )
         self.title = bag.path.absolute().name
         self.remarks: list[str] = []
-        self._bag = bag
+        self._bag, self._given, self._namespace = bag, rig, namespace
+        self.partial = False
         self._shown = Thinner(shown_hz)
         self._sets = FrameSets(bag, topics, sync or SyncConfig())
         self._truth = BagTruth(bag, topics.truth)
@@ -85,11 +95,21 @@ class BagMoments:
             if self._shown(frames.stamp_ns):
                 count += 1
                 yield self._moment(frames)
-        self.remarks += self._sets.damaged[:5] + self._bag.problems
+        self._judge()
         if not count:
             raise ViewError(
                 f"{self._bag.path} gave no frame set to show. `egorear bag check {self._bag.path}` says what is wrong."
             )
+
+    def _judge(self) -> None:
+        """Say what is missing or in doubt; now, because it takes another look at the whole recording."""
+        damaged = self._sets.damaged
+        words = [f"{len(damaged)} images could not be read, the first: {damaged[0]}"] if damaged else []
+        findings = check_bag(self._bag, self._given, self._namespace).findings
+        words += [finding.words for finding in findings if finding.is_partial or finding.kind in MISSING_KINDS]
+        words += self._bag.problems
+        self.remarks[:0] = dict.fromkeys(words)
+        self.partial = bool(words)
 
     def _moment(self, frames: FrameSet) -> Moment:
         truth = self._truth.at(frames.stamp_ns, TRUTH_TOLERANCE_NS)

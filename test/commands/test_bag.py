@@ -158,3 +158,50 @@ def test_a_data_set_of_a_part_is_made_and_says_so(tmp_path: Path, capsys: pytest
     assert run("to-dataset", bag, "--out", tmp_path / "part", "--calib", "ego4view_syn") == 1
     assert "cut off" in capsys.readouterr().out
     assert any((tmp_path / "part").rglob("*.jpg"))
+
+
+def test_two_rigs_are_not_chosen_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = bag_data.rig_rows(5, "/alice") + bag_data.rig_rows(5, "/bob", calibration=False)
+    bag = bag_data.write_rows(tmp_path / "bag", sorted(rows, key=lambda row: row[2]))
+    words = ["to-dataset", bag, "--out", tmp_path / "back", "--calib", "ego4view_syn"]
+    assert run(*words) == 1
+    assert "Cameras of 2 rigs: /alice, /bob. Choose one with --namespace." in capsys.readouterr().err
+    assert not (tmp_path / "back").exists()
+    assert run(*words, "--namespace", "/bob") == 0
+
+
+def test_other_names_are_suggested_where_a_data_set_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(row[0].replace("/front_left/image_raw", "/cam0"), *row[1:]) for row in bag_data.rig_rows(5)]
+    bag = bag_data.write_rows(tmp_path / "bag", rows)
+    assert run("to-dataset", bag, "--out", tmp_path / "back", "--calib", "ego4view_syn") == 1
+    assert "`--remap /cam0/compressed:=/front_left/image_raw/compressed`" in capsys.readouterr().err
+
+
+def test_images_that_cannot_be_decoded_are_no_training_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topic = "/back_left/image_raw/compressed"
+    rows = bag_data.rig_rows(8)
+    for place in [place for place, row in enumerate(rows) if row[0] == topic][1::2]:
+        log_ns = rows[place][2]
+        rows[place] = bag_data.image_row(topic, log_ns - 1_000_000, log_ns, "back_left", b"no image")
+    bag = bag_data.write_rows(tmp_path / "bag", rows)
+    assert run("to-dataset", bag, "--out", tmp_path / "back", "--calib", "ego4view_syn") == 1
+    printed = capsys.readouterr().out
+    assert "4 moments have an image that cannot be decoded: left out. back_left: damaged jpeg image at" in printed
+    assert "and 1 more" in printed and "4 frames, 4 with ground truth" in printed
+    images = list((tmp_path / "back").rglob("*.jpg"))
+    assert len(images) == 16 and all(path.read_bytes() != b"no image" for path in images)
+
+
+def test_a_clock_that_jumps_makes_a_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the middle the clock of all cameras is set back, so far that stamps come again."""
+    period_ns, rows = bag_data.PERIOD_NS, []
+    for topic, kind, log_ns, data in bag_data.rig_rows(60, truth=False):
+        if topic.endswith("compressed") and log_ns > bag_data.BEGIN_NS + 30 * period_ns:
+            rows.append(bag_data.image_row(topic, log_ns - 1_000_000 - 30 * period_ns, log_ns, topic.split("/")[1]))
+        else:
+            rows.append((topic, kind, log_ns, data))
+    bag = bag_data.write_rows(tmp_path / "bag", rows)
+    assert run("to-dataset", bag, "--out", tmp_path / "back", "--calib", "ego4view_syn") == 1
+    printed = capsys.readouterr().out
+    assert "Stamps jump by -1.5 s" in printed and "have a stamp that came before: left out." in printed
+    assert "30 frames" in printed

@@ -9,6 +9,7 @@ import recording_data
 import tiny_dataset
 
 from egorear_ros.bags.bag import open_bag
+from egorear_ros.bags.base import BagError
 from egorear_ros.bags.encode import encode_body_pose
 from egorear_ros.bags.typestore import BODY_POSE
 from egorear_ros.geometry.rig_file import load_rig
@@ -108,3 +109,37 @@ def test_a_recording_of_something_else_names_what_it_has(tmp_path: Path) -> None
         pytest.raises(ViewError, match=r"no images of rig .*expected /front_left/image_raw.*found .*camera_info"),
     ):
         BagMoments(bag, RIG, None, 0.0)
+
+
+def test_two_rigs_are_not_chosen_from(tmp_path: Path) -> None:
+    rows = recording_data.rows(3, "/alice") + recording_data.rows(3, "/bob", calibration=False)
+    path = recording_data.write(tmp_path / "bag", sorted(rows, key=lambda row: row[2]))
+    with open_bag(path) as bag:
+        with pytest.raises(BagError, match=r"Cameras of 2 rigs: /alice, /bob\. Choose one with --namespace"):
+            BagMoments(bag, None, None, 0.0)
+        assert len(list(BagMoments(bag, None, "/bob", 0.0))) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("missing", "`--remap /cam0:=/back_left/image_raw/compressed`"),
+        ("damaged", "4 images could not be read, the first: "),
+        ("equal", "3 of 4 stamps equal the one before"),
+        ("nothing", ""),
+    ],
+)
+def test_what_is_missing_is_said_when_all_was_read(tmp_path: Path, change: str, words: str) -> None:
+    topic, rows = "/back_left/image_raw/compressed", recording_data.rows(4)
+    changes = {
+        "missing": lambda row: ("/cam0", *row[1:]),
+        "damaged": lambda row: (*row[:3], row[3][: len(row[3]) // 2]),
+        "equal": lambda row: bag_data.image_row(topic, bag_data.BEGIN_NS, row[2], "back_left"),
+        "nothing": lambda row: row,
+    }
+    path = recording_data.write(tmp_path / "bag", [changes[change](row) if row[0] == topic else row for row in rows])
+    with open_bag(path) as bag:
+        moments = BagMoments(bag, None, None, 0.0)
+        list(moments)
+    assert moments.partial == bool(words)
+    assert words in " ".join(moments.remarks)
