@@ -148,7 +148,7 @@ def check_bag(
             findings += camera_findings(survey, view, topic)
         findings += comparison_findings(survey, topics, sync)
         findings += calibration_findings(survey, topics, rig)
-        findings += truth_findings(survey, topics)
+        findings += truth_findings(bag, survey, topics)
     findings.sort(key=lambda finding: finding.severity != ERROR)
     return _report(bag.path, survey, topics, rig, tuple(findings))
 

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from egorear_ros.bags.frame_sets import FrameSets
 from egorear_ros.bags.image_damage import image_damage
 from egorear_ros.bags.origin import Origin, read_origin
 from egorear_ros.bags.recorded_rig import rig_of_recording
-from egorear_ros.bags.suggest import remap_hint, suggest_remaps
+from egorear_ros.bags.suggest import remap_hint, suggest_remaps, truth_hint
 from egorear_ros.bags.truth import BagTruth
 from egorear_ros.bags.typestore import BODY_POSE
 from egorear_ros.bags.views import RigTopics, refuse_several_rigs, rig_topics
@@ -233,6 +233,14 @@ class _Sequence:
         (self._folder / ANNOTATIONS[0] / f"{stem}.json").write_text(text)
         return True
 
+    def _truth_remarks(self, result: WrittenSequence) -> Iterator[str]:
+        if self._truth is None:
+            yield f"No ground truth ({self._topics.truth}): images only, which cannot be trained on."
+            if hint := truth_hint(self._bag.topics, self._topics):
+                yield hint
+        elif result.truths < result.frames:
+            yield f"{result.frames - result.truths} frames have no ground truth near their stamp."
+
     def _finish(self, sets: FrameSets, result: WrittenSequence, needed: int) -> None:
         result.partial += sets.synchronizer.status(sets.now_ns).dropped_sets
         if not result.frames:
@@ -243,10 +251,7 @@ class _Sequence:
             )
         if self._rig is not None:
             save_rig(self._rig, self._folder / RIG_FILE, note=f"Of the recording {self._bag.path.name}.")
-        if self._truth is None:
-            result.remarks.append(f"No ground truth ({self._topics.truth}): images only, which cannot be trained on.")
-        elif result.truths < result.frames:
-            result.remarks.append(f"{result.frames - result.truths} frames have no ground truth near their stamp.")
+        result.remarks += self._truth_remarks(result)
         if result.partial:
             result.remarks.append(f"{result.partial} moments had images of fewer than {needed} views: left out.")
         if self._origin is not None and not result.named:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from egorear_ros.bags.arrivals import Events
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.lane import Lane
-from egorear_ros.bags.suggest import remap_hint, suggest_remaps
+from egorear_ros.bags.suggest import remap_hint, suggest_remaps, truth_hint
 from egorear_ros.bags.survey import Survey
 from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
 from egorear_ros.bags.views import RigTopics, several_rigs
@@ -151,8 +151,10 @@ def comparison_findings(survey: Survey, topics: RigTopics, sync: SyncConfig) -> 
         yield from _set_findings(survey, lost, sync)
 
 
-def truth_findings(survey: Survey, topics: RigTopics) -> Iterator[Finding]:
-    """Yield what is wrong with the ground truth, where there is some."""
+def truth_findings(bag: Bag, survey: Survey, topics: RigTopics) -> Iterator[Finding]:
+    """Yield what is wrong with the ground truth, where there is some, or where it could be."""
+    if hint := truth_hint(bag.topics, topics):
+        yield Finding(WARNING, "truth", "", hint)
     lane = survey.lane(topics.truth)
     if lane is None or lane.topic.type != BODY_POSE:
         return

@@ -4,8 +4,11 @@ import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from egorear_ros.bags.bag import absolute
 from egorear_ros.bags.base import Topic
-from egorear_ros.bags.views import RigTopics, is_image
+from egorear_ros.bags.typestore import BODY_POSE
+from egorear_ros.bags.views import RigTopics, is_image, namespaces
+from egorear_ros.names import POSE_TOPIC, TRUTH_TOPIC
 
 _WORDS = {"l": "left", "r": "right", "f": "front", "b": "back", "rear": "back", "fl": "front left", "fr": "front right",
           "bl": "back left", "br": "back right", "rl": "back left", "rr": "back right"}  # fmt: skip
@@ -30,6 +33,22 @@ def suggest_remaps(topics: Sequence[Topic], rig: RigTopics) -> list[str]:
         if name not in chosen and topic not in chosen.values():
             chosen[name] = topic
     return [f"--remap {name}:={topic}" for name, topic in sorted(chosen.items(), key=lambda pair: pair[1])]
+
+
+def truth_hint(topics: Sequence[Topic], rig: RigTopics) -> str:
+    """Return what to say where a rig has no ground truth but another topic has poses; may be empty.
+
+    Poses of the rig's own estimator, and those of other rigs, are none.
+    """
+    if any(topic.name == rig.truth for topic in topics):
+        return ""
+    spaces = {rig.namespace, *namespaces(topics)}
+    own = {absolute(f"{space}/{name}") for space in spaces for name in (POSE_TOPIC, TRUTH_TOPIC)}
+    found = [topic.name for topic in topics if topic.type == BODY_POSE and topic.name not in own]
+    if not found:
+        return ""
+    best = min(found, key=lambda name: (-_likeness(TRUTH_TOPIC, name), name))
+    return f"No ground truth on {rig.truth}, but poses on {best}; if they are it: `--remap {best}:={rig.truth}`."
 
 
 def remap_hint(remaps: Sequence[str]) -> str:

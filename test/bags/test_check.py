@@ -344,6 +344,18 @@ def test_other_names_are_suggested_by_type_and_name(tmp_path: Path) -> None:
         assert check_bag(bag, bag_data.rig()).good
 
 
+def test_poses_on_another_topic_could_be_the_ground_truth(tmp_path: Path) -> None:
+    truth = "/ground_truth/body_pose"
+    rows = [("/mocap/pose" if row[0] == truth else row[0], *row[1:]) for row in bag_data.rig_rows(5)]
+    report = check(tmp_path / "bag", rows, bag_data.rig())
+    assert [finding.kind for finding in report.findings] == ["truth"] and report.good
+    assert f"`--remap /mocap/pose:={truth}`" in text(report)
+    with open_bag(tmp_path / "bag", {"/mocap/pose": truth}) as bag:
+        assert not check_bag(bag, bag_data.rig()).findings
+    estimated = [("/body_pose" if row[0] == truth else row[0], *row[1:]) for row in bag_data.rig_rows(5)]
+    assert not check(tmp_path / "estimated", estimated, bag_data.rig()).findings
+
+
 def test_suggestions_are_of_images_only_and_each_is_used_once() -> None:
     topics = [Topic("/a", COMPRESSED_IMAGE), Topic("/front_left", CAMERA_INFO), Topic("/b", IMAGE)]
     rig = rig_topics(topics, "", rig_data.VIEWS)

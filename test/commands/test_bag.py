@@ -177,6 +177,16 @@ def test_other_names_are_suggested_where_a_data_set_is_made(tmp_path: Path, caps
     assert "`--remap /cam0/compressed:=/front_left/image_raw/compressed`" in capsys.readouterr().err
 
 
+def test_ground_truth_elsewhere_is_suggested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = "/ground_truth/body_pose"
+    rows = [("/mocap/pose" if row[0] == truth else row[0], *row[1:]) for row in bag_data.rig_rows(5)]
+    bag, rule = bag_data.write_rows(tmp_path / "bag", rows), f"/mocap/pose:={truth}"
+    assert run("to-dataset", bag, "--out", tmp_path / "back", "--calib", "ego4view_syn") == 0
+    assert f"--remap {rule}" in capsys.readouterr().out
+    assert run("to-dataset", bag, "--out", tmp_path / "all", "--calib", "ego4view_syn", "--remap", rule) == 0
+    assert "5 with ground truth" in capsys.readouterr().out
+
+
 def test_images_that_cannot_be_decoded_are_no_training_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     topic = "/back_left/image_raw/compressed"
     rows = bag_data.rig_rows(8)

@@ -180,6 +180,13 @@ def test_without_ground_truth_the_rest_is_evaluated(tmp_path: Path) -> None:
         assert estimates["joints_device"].shape == (COUNT, 16, 3)
 
 
+def test_ground_truth_elsewhere_is_suggested(tmp_path: Path) -> None:
+    truth = "/ground_truth/body_pose"
+    some = [("/mocap/pose" if row[0] == truth else row[0], *row[1:]) for row in rows()]
+    found = evaluate(write(tmp_path / "bag", some), tmp_path / "out").facts["recording"]
+    assert f"`--remap /mocap/pose:={truth}`" in " ".join(found["notes"])
+
+
 def test_ground_truth_of_some_moments(tmp_path: Path) -> None:
     some = [row for row in rows() if "ground_truth" not in row[0] or row[2] > bag_data.BEGIN_NS + 200_000_000]
     run = evaluate(write(tmp_path / "bag", some), tmp_path / "out")
