@@ -25,6 +25,10 @@ SMALL_OPTIMIZER = OptimizerConfig(learning_rate=2e-3, weight_decay=0.02, drop_ep
 """A constant rate: the averaged weights are good at any moment, so nobody has to know the end beforehand."""
 
 
+VECTOR = 16
+"""Single-precision numbers in the widest vector of a CPU."""
+
+
 class SmallPoseStage(Stage):
     """Trains the whole `EgoRearSmall` from nothing, with views dropped at random."""
 
@@ -85,8 +89,10 @@ class SmallPoseStage(Stage):
         self.trained = deepcopy(network)
         if compile_network:
             self.trained.compile()  # copies of compiled modules are not
-        # A sixth more frame sets a second on a CPU; where weights are in memory does not change what they are.
-        self.trained.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # A sixth more frame sets a second on a CPU; where weights are in memory does not change what they are. With
+        # fewer channels than a vector has, oneDNN's gradients write outside of their memory then (PyTorch 2.13).
+        if network.size.backbone_channels % VECTOR == 0:
+            self.trained.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.requires_grad_(False)
 
     @property

@@ -7,6 +7,7 @@ import pytest
 from rig_data import body_pose
 
 from egorear_ros.config import SourceConfig
+from egorear_ros.estimators.base import Prepared
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.heatmap import encode_heatmaps
 from egorear_ros.sources.truth import make_truth
@@ -46,8 +47,11 @@ def test_sources_and_evaluation_read_a_sequence(finished: Path, rig: Rig) -> Non
     class AlwaysStanding:
         views = rig.views
 
-        def estimate(self, frames: FrameSet) -> BodyPose:
-            return body_pose(frames.stamp_ns)
+        def prepare(self, frames: FrameSet) -> Prepared:
+            return Prepared(frames.stamp_ns, {})
+
+        def infer(self, prepared: Prepared) -> BodyPose:
+            return body_pose(prepared.stamp_ns)
 
     result = evaluate_sequence(str(folder), rig, {rig.views: AlwaysStanding()})
     assert list(result.clips[rig.views].frames) == ["000000", "000001"]
