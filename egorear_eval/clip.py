@@ -14,6 +14,7 @@ from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray
 
 POSES_FILE = "poses.npz"
+EXPECTED = f"Expected the folder that `egorear eval ... --out` wrote, with its {POSES_FILE}."
 
 
 class EvaluationError(ValueError):
@@ -115,15 +116,18 @@ def load_clips(path: Path) -> list[Clip]:
     Raises:
         EvaluationError: missing or damaged.
     """
+    if not path.exists():
+        raise EvaluationError(f"There is no {path}. {EXPECTED}")
     path = path / POSES_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise EvaluationError(f"{path.parent} has no {POSES_FILE}. {EXPECTED}")
     try:
         with np.load(path, allow_pickle=False) as archive:
             keys = sorted({name.split("/")[0] for name in archive.files})
             return [_read_clip(archive, key) for key in keys]
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise EvaluationError(
-            f"{path}: no results of an evaluation ({type(error).__name__}: {error}). Expected the folder that "
-            "`egorear eval ... --out` wrote, with its poses.npz."
+            f"{path}: no results of an evaluation ({type(error).__name__}: {error}). {EXPECTED}"
         ) from error
 
 

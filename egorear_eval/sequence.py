@@ -71,7 +71,7 @@ def evaluate_sequence(
     Raises:
         SourceError: the folder is no sequence, lacks a view, or has no ground truth.
     """
-    stems = sequence_stems(check_sequence(path, "evaluation"), rig.views)
+    stems = sequence_stems(check_sequence(path, "evaluation", setting=""), rig.views)
     result = SequenceResult()
     chosen = range(0, len(stems), every)
     compared: dict[Views, list[tuple[str, BodyPose, FloatArray]]] = {views: [] for views in estimators}

@@ -199,7 +199,8 @@ def _stamp_findings(lane: Lane, view: str) -> Iterator[Finding]:
         text = f"{lane.backward.count} of {lane.count} stamps are older than the one before, {where}."
         yield Finding(ERROR, "not_monotonic", view, text)
     if lane.same.count:
-        text = f"{lane.same.count} of {lane.count} stamps equal the one before: those images are not used."
+        things = "poses" if lane.topic.type == BODY_POSE else "images"
+        text = f"{lane.same.count} of {lane.count} stamps equal the one before: those {things} are not used."
         yield Finding(ERROR if lane.same.count > LOST_SHARE * lane.count else WARNING, "duplicate", view, text)
 
 

@@ -84,7 +84,7 @@ def write_sequence_bag(
         SourceError: no sequence, or it lacks the images of a view.
         BagError: the recording cannot be written.
     """
-    sequence, target = check_sequence(str(sequence_dir), "bag"), Path(out)
+    sequence, target = check_sequence(str(sequence_dir), "bag", setting=""), Path(out)
     images = _images(sequence, rig)
     stems = sequence_stems(sequence, rig.views)
     _check_space(target, [path for files in images.values() for path in files.values()])

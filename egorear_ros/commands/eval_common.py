@@ -39,6 +39,7 @@ def make_view_estimator(args: argparse.Namespace, rig: "Rig", views: ViewSet) ->
     """Build the estimator that the arguments name, for a rig of which only some views are used."""
     from egorear_ros.estimators.factory import make_estimator
 
+    _check_weights(args)
     config = EstimatorConfig(
         method=args.method,
         checkpoint=args.checkpoint,
@@ -51,6 +52,17 @@ def make_view_estimator(args: argparse.Namespace, rig: "Rig", views: ViewSet) ->
         name=args.runtime, precision=args.precision, device=args.device, model=args.onnx, fallback=False
     )
     return make_estimator(config, runtime, rig)
+
+
+def _check_weights(args: argparse.Namespace) -> None:
+    """Ask for weights by the command's own options; the estimator would name parameters of a node."""
+    from egorear_ros.estimators.base import EstimatorSetupError
+
+    if args.method != "null" and not args.checkpoint and not args.allow_untrained:
+        raise EstimatorSetupError(
+            "no weights are given. Name them with --checkpoint, for example --checkpoint egorear-small; "
+            "--allow-untrained runs random ones."
+        )
 
 
 def made_by(args: argparse.Namespace) -> dict[str, Any]:

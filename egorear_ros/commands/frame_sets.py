@@ -31,7 +31,7 @@ def choose_frame_sets(paths: Sequence[str], split: str, rig: Rig, count: int) ->
     places = [
         (path, index)
         for path in find_sequences(list(paths), split)
-        for index in range(len(sequence_stems(check_sequence(path, "calibration"), rig.views)))
+        for index in range(len(sequence_stems(check_sequence(path, "calibration", setting=""), rig.views)))
     ]
     chosen: dict[str, list[int]] = {}
     for place in range(min(count, len(places))):

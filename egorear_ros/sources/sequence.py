@@ -41,26 +41,32 @@ class SequenceSource(FolderSource):
         return folder, files
 
 
-def check_sequence(path: str, view: str) -> Path:
+def check_sequence(path: str, view: str, setting: str = "source.path") -> Path:
     """Return the sequence folder.
+
+    Args:
+        path: what the user named.
+        view: for whom, for words.
+        setting: where the user named it; empty: as an argument of a command.
 
     Raises:
         SourceError: there is none; the message names what is there instead.
     """
+    give, correct = (f"Set {setting} to", f"Correct {setting}.") if setting else ("Give", "Give another folder.")
     if not path:
-        raise SourceError(f"{view}: source.path is empty; expected the folder of an Ego4View sequence.")
+        raise SourceError(f"{view}: {setting or 'the name'} is empty; expected the folder of an Ego4View sequence.")
     sequence = Path(path).expanduser()
     if (sequence / IMAGES).is_dir():
         return sequence
     if not sequence.is_dir():
-        raise SourceError(f"{view}: there is no folder {sequence}. Correct source.path.")
+        raise SourceError(f"{view}: there is no folder {sequence}. {correct}")
     if sequence.name == IMAGES:
-        raise SourceError(f"{view}: {sequence} is a sequence's image folder. Set source.path to {sequence.parent}.")
+        raise SourceError(f"{view}: {sequence} is a sequence's image folder. {give} {sequence.parent}.")
     inside = sorted(child.parent.relative_to(sequence) for child in sequence.glob(f"*/{IMAGES}"))
     inside += sorted(child.parent.relative_to(sequence) for child in sequence.glob(f"*/*/{IMAGES}"))
-    hint = "Correct source.path."
+    hint = correct
     if inside:
-        hint = f"Set source.path to one of the sequences in it: {name_some(map(str, inside))}."
+        hint = f"{give} one of the sequences in it: {name_some(map(str, inside))}."
     raise SourceError(f"{view}: {sequence} is not an Ego4View sequence, because it has no folder {IMAGES}. {hint}")
 
 

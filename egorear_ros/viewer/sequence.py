@@ -29,7 +29,7 @@ class SequenceMoments:
 
     def __init__(self, folder: Path, rig: Rig, source_hz: float, shown_hz: float) -> None:
         self._config = SourceConfig(kind="sequence", path=str(folder), rate_hz=source_hz)
-        self._stems = sequence_stems(check_sequence(str(folder), "view"), rig.views)
+        self._stems = sequence_stems(check_sequence(str(folder), "view", setting=""), rig.views)
         self._shown = Thinner(shown_hz)
         self._sources = {view: SequenceSource(self._config, rig, view) for view in rig.views}
         self._truth = self._open_truth(rig)

@@ -124,7 +124,10 @@ BAD = {
     "a wrong rule": (("check", "{tmp}/bag", "--remap", "a=b"), "--remap a=b: expected FROM:=TO"),
     "a rule for nothing": (("check", "{tmp}/bag", "--remap", "/a:=/b"), "has no topic /a to rename"),
     "no such rig": (("check", "{tmp}/bag", "--calib", "none"), "no rig calibration 'none'"),
-    "no such sequence": (("from-dataset", "{tmp}/none", "--calib", "ego4view_syn", "--out", "{tmp}/x"), "no folder"),
+    "no such sequence": (
+        ("from-dataset", "{tmp}/none", "--calib", "ego4view_syn", "--out", "{tmp}/x"),
+        "Give another",
+    ),
     "no images": (("to-dataset", "{tmp}/bag", "--out", "{tmp}/x", "--namespace", "me"), "no camera topics"),
     "a target that exists": (("to-dataset", "{tmp}/bag", "--out", "{tmp}/empty"), "empty exists"),
 }

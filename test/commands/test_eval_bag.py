@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_made_is_named_before_the_work(
         (["{bag}", "--views", "top"], "no view top"),
         (["{bag}", "--remap", "a"], "expected FROM:=TO"),
         (["{bag}", "--truth", "{gone}"], "no ground truth; expected a folder"),
-        (["{bag}"], "no weights"),
+        (["{bag}"], "no weights are given. Name them with --checkpoint"),
     ],
 )
 def test_mistakes_are_told_in_words(

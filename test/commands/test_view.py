@@ -75,3 +75,10 @@ def test_without_the_library_it_says_what_to_install(
     assert "needs rerun-sdk" in said
     assert "pip install" in said
     assert "Traceback" not in said
+
+
+def test_the_same_remark_is_said_once_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    from egorear_ros.commands.view import _tell
+
+    _tell(["damaged", "late", "damaged"])
+    assert capsys.readouterr().err == "egorear view: damaged (2 times)\negorear view: late\n"

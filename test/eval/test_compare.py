@@ -87,3 +87,11 @@ def test_runs_are_named_by_as_much_as_tells_them_apart() -> None:
     paths = [Path("/out/old/eval"), Path("/out/new/eval/scores.json"), Path("/out/old/other")]
     assert run_names(paths) == ("old/eval", "new/eval", "old/other")
     assert run_names([Path("/a/x"), Path("/a/y")]) == ("x", "y")
+
+
+def test_a_run_that_is_not_there_is_named_without_numbers_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match=r"There is no .*nope\. Expected the folder that") as caught:
+        load_run(tmp_path / "nope")
+    assert "Errno" not in str(caught.value)
+    with pytest.raises(EvaluationError, match=r"has no poses\.npz\. Expected the folder"):
+        load_run(tmp_path)

@@ -221,7 +221,10 @@ def of_back_left(topic: str) -> bool:
     [
         ("every fourth image is no image", "3 frame sets gave no pose because an image cannot be decoded, the first: "),
         ("all messages of a camera are cut off", f"{COUNT} images could not be read, the first: "),
-        ("all stamps are equal", f"{COUNT - 1} of {COUNT} stamps equal the one before: those images are not used."),
+        (
+            "all stamps are equal",
+            f"pose: {COUNT - 1} of {COUNT} stamps equal the one before: those poses are not used.",
+        ),
         ("a clock is off by a second", "Not one pose is of all views (front_left, front_right, back_left, back_right)"),
     ],
 )
@@ -237,6 +240,8 @@ def test_sets_that_damage_took_make_a_partial_result(tmp_path: Path, change: str
             data = whole[: len(whole) // 2]
         if change.startswith("all stamps") and topic.endswith("compressed"):
             data = bag_data.image_row(topic, 0, log_ns, topic.split("/")[1], jpeg)[3]
+        if change.startswith("all stamps") and "ground_truth" in topic:
+            data = bag_data.truth_row(topic, index, 0, log_ns)[3]
         if change.startswith("a clock") and of_back_left(topic):
             data = bag_data.image_row(topic, stamp_ns + 10**9, log_ns, "back_left", jpeg)[3]
         some.append((topic, kind, log_ns, data))
