@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from egorear_ros.bags.arrivals import Events
 from egorear_ros.bags.bag import Bag
 from egorear_ros.bags.lane import Lane
+from egorear_ros.bags.offsets import stamp_offsets_ns
 from egorear_ros.bags.suggest import remap_hint, suggest_remaps, truth_hint
 from egorear_ros.bags.survey import Survey
 from egorear_ros.bags.typestore import BODY_POSE, CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF_MESSAGE
@@ -232,6 +233,13 @@ def _set_findings(survey: Survey, lost: int, sync: SyncConfig) -> Iterator[Findi
         "Are the cameras triggered together, and their clocks the same? Else raise --tolerance-ms."
     )
     yield Finding(ERROR, "skew", "", text)
+    offsets_ns = stamp_offsets_ns(survey.arrived)
+    # Of two cameras nobody knows which is wrong: one of them is named.
+    for view, offset_ns in list(offsets_ns.items())[1 if len(offsets_ns) == 2 else 0 :]:
+        if abs(offset_ns) > 1e6 * sync.tolerance_ms:
+            way = "later" if offset_ns > 0 else "earlier"
+            others = f"Stamps are {1e-6 * abs(offset_ns):.0f} ms {way} than those of the other cameras (median)"
+            yield Finding(WARNING, "offset", view, f"{others}: mend its clock, or set --tolerance-ms.")
 
 
 def _places(events: Events, sign: str = "+") -> str:

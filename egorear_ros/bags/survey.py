@@ -22,6 +22,8 @@ from egorear_ros.names import TF_STATIC_TOPIC
 from egorear_ros.structures import Frame, FrameSet
 
 PROGRESS_EVERY = 2000
+KEPT_IMAGES = 500
+"""So many of a camera show whether its clock is off."""
 
 DISORDER_NS = 3_000_000_000
 """Under load rosbag2's recorder writes topic after topic what has gathered: messages lie up to so far out of order."""
@@ -44,6 +46,7 @@ class Survey:
         static_frames: transforms on /tf_static by child frame, as (parent, numbers); several where they differ.
         complete, partial, dropped: sets that the live synchronizer would have made.
         skews: between the frames of a set.
+        arrived: (log time, stamp) of each camera's first images, by view, ns.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Survey:
         self.clock_jumps = Events()
         self.static_frames: dict[str, list[tuple[Any, ...]]] = {}
         self.skews = Durations()
+        self.arrived: dict[str, list[tuple[int, int]]] = {view: [] for view in topics.views}
         self._views = {topic: view for view, topic in topics.images.items()}
         self._synchronizer = make_synchronizer(topics.views, sync) if topics.views else None
         for message in bag.scan(HEAD_BYTES, whole=[TF_STATIC_TOPIC]):
@@ -98,6 +102,8 @@ class Survey:
         view = self._views.get(message.topic.name)
         if view is not None and header is not None and self._synchronizer is not None:
             self._frames += 1
+            if len(self.arrived[view]) < KEPT_IMAGES:
+                self.arrived[view].append((message.log_ns, header.stamp_ns))
             heapq.heappush(self._waiting, (message.log_ns, self._frames, Frame(view, header.stamp_ns, "jpeg", b"")))
             self._synchronize(self._newest_ns - DISORDER_NS)
         elif message.topic.name == TF_STATIC_TOPIC and message.topic.type == TF_MESSAGE:

@@ -111,6 +111,14 @@ def test_jitter_gaps_and_skew_are_measured(tmp_path: Path) -> None:
     assert report.good and "1 images are missing" in text(report)
 
 
+@pytest.mark.parametrize(("by_ms", "way"), [(20, "20 ms later"), (-20, "20 ms earlier"), (1000, "1000 ms later")])
+def test_a_camera_whose_clock_is_off_is_named(tmp_path: Path, by_ms: int, way: str) -> None:
+    rows = shifted(bag_data.rig_rows(40), BACK_LEFT, range(40), by_ms * 1_000_000)
+    report = check(tmp_path / "bag", rows, bag_data.rig())
+    (found,) = [finding for finding in report.findings if finding.kind == "offset"]
+    assert found.where == "back_left" and way in found.text and "--tolerance-ms" in found.text
+
+
 def shifted(rows: Rows, topic: str, frames: range, by_ns: int) -> Rows:
     """Return rows in which some images of a topic have other stamps; log times stay."""
     images = [index for index, row in enumerate(rows) if row[0] == topic]
