@@ -244,9 +244,13 @@ class _Sequence:
     def _finish(self, sets: FrameSets, result: WrittenSequence, needed: int) -> None:
         result.partial += sets.synchronizer.status(sets.now_ns).dropped_sets
         if not result.frames:
+            unread = [
+                f"{len(sets.damaged)} images could not be read, the first: {words} " for words in sets.damaged[:1]
+            ]
             raise BagError(
                 f"{self._bag.path}: no moment with images of {needed} views ({', '.join(self._topics.views)}) within "
                 f"{self._options.sync.tolerance_ms:g} ms; {result.partial} had fewer. {_undecoded(result.undecoded)}"
+                f"{''.join(unread)}"
                 "`egorear bag check` says what is wrong."
             )
         if self._rig is not None:

@@ -205,6 +205,18 @@ def test_images_that_cannot_be_decoded_are_no_training_data(tmp_path: Path, caps
     assert len(images) == 16 and all(path.read_bytes() != b"no image" for path in images)
 
 
+def test_a_camera_whose_messages_are_damaged_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topic = "/back_left/image_raw/compressed"
+    rows = [(*row[:3], row[3][: len(row[3]) // 2]) if row[0] == topic else row for row in bag_data.rig_rows(4)]
+    bag = bag_data.write_rows(tmp_path / "bag", rows)
+    words = ["to-dataset", bag, "--calib", "ego4view_syn", "--out"]
+    assert run(*words, tmp_path / "back") == 1
+    assert f"4 images could not be read, the first: {topic}: a message at" in capsys.readouterr().err
+    assert run(*words, tmp_path / "three", "--min-views", 3) == 1
+    printed = capsys.readouterr().out
+    assert "4 messages could not be read" in printed and "4 frames" in printed
+
+
 def test_a_clock_that_jumps_makes_a_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the middle the clock of all cameras is set back, so far that stamps come again."""
     period_ns, rows = bag_data.PERIOD_NS, []
