@@ -100,9 +100,9 @@ def transform_weights(plan: Plan, weight: Tensor, panel: int) -> Tensor:
         (K / panel, products * C, panel), computed in double precision.
     """
     basis = torch.from_numpy(np.stack([np.kron(plan.weights[one], plan.weights[two]) for one, two in plan.products_of]))
-    outputs, channels = weight.shape[:2]
-    result = torch.empty(outputs // panel, plan.products * channels, panel)
-    for part, place in zip(weight.flatten(2).split(panel), result, strict=True):
-        by_tap = part.double().permute(2, 1, 0).flatten(1)  # (9, C * panel)
-        place.copy_((basis @ by_tap).view_as(place))
-    return result
+    made = torch.empty(len(weight) // panel, len(basis) * weight.shape[1], panel)
+    # All of them at once would need ten times their memory for a moment, which is when a node needs most.
+    for products, some in zip(made, weight.split(panel), strict=True):
+        by_tap = some.double().permute(2, 3, 1, 0).flatten(0, 1).flatten(1)  # (9, C * panel)
+        products.copy_((basis @ by_tap).view(-1, panel))
+    return made

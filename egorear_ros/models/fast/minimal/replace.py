@@ -11,8 +11,9 @@ from egorear_ros.models.fast.minimal.threads import openmp
 
 LOG = logging.getLogger(__name__)
 
-MANY_WEIGHTS = 512 * 512
-"""Channels in times channels out from which reading transformed weights takes longer than computing."""
+MANY_WEIGHTS = 256 * 256
+"""Channels in times channels out from which transformed weights are kept small: from 512 * 512 on, reading them takes
+longer than computing, and below that the time is nearly the same but the memory is not."""
 
 
 class MinimalBlock(nn.Module):
