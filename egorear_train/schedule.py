@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
+
+from egorear_train.muon import Muon, is_matrix
 
 LEARNING_RATE = 1e-3
 EPOCHS = 12
@@ -18,9 +21,10 @@ NOT_DECAYED = ("norm", "bn", "ln", "bias")
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW and its rate; the defaults are those of the published stage 3.
+    """AdamW, or Muon, and its rate; the defaults are those of the published stage 3.
 
     Attributes:
+        method: adamw as published; muon gets further in the same number of steps, see `muon.Muon`.
         learning_rate: the full rate.
         weight_decay: 5e-3 in stages 1 and 2, 5e-4 in stage 3.
         decay_everything: whether norms and biases decay too, as in stages 1 and 2.
@@ -29,6 +33,7 @@ class OptimizerConfig:
         epsilon: AdamW's, what keeps its steps finite.
     """
 
+    method: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = LEARNING_RATE
     weight_decay: float = 5e-4
     decay_everything: bool = False
@@ -42,14 +47,19 @@ HEATMAP_OPTIMIZER = OptimizerConfig(weight_decay=5e-3, decay_everything=True)
 
 
 def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
-    """Return AdamW over all parameters, also those that never get a gradient, which it leaves alone."""
+    """Return the optimiser over all parameters, also those that never get a gradient, which it leaves alone."""
     decayed, free = split_parameters(network.named_parameters())
     if config.decay_everything:
         decayed, free = decayed + free, []
     groups: list[dict[str, object]] = [{"params": decayed, "weight_decay": config.weight_decay}]
     if free:
         groups.append({"params": free, "weight_decay": 0.0})
-    return torch.optim.AdamW(groups, lr=config.learning_rate, eps=config.epsilon)
+    if config.method == "adamw":
+        return torch.optim.AdamW(groups, lr=config.learning_rate, eps=config.epsilon)
+    matrices = [parameter for parameter in decayed if is_matrix(parameter)]
+    groups[0]["params"] = [parameter for parameter in decayed if not is_matrix(parameter)]
+    groups.append({"params": matrices, "weight_decay": config.weight_decay, "matrices": True})
+    return Muon(groups, config.learning_rate, config.epsilon)
 
 
 def split_parameters(named: Iterable[tuple[str, nn.Parameter]]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

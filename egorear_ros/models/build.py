@@ -14,6 +14,7 @@ from egorear_ros.models.heatmap_network import HeatmapNetwork
 from egorear_ros.models.refinement import RefinementNetwork
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.small.network import EgoRearSmall
+from egorear_ros.models.without_initialisation import WithoutInitialisation
 from egorear_ros.structures import Rig
 
 EGO4VIEW_VIEWS = ("front_left", "front_right", "back_left", "back_right")
@@ -66,7 +67,8 @@ def load_network(checkpoint: Checkpoint, rig: Rig) -> nn.Module:
         CheckpointError: tensors are missing, unexpected or of other shapes.
     """
     header = checkpoint.header
-    network = build_network(header, rig)
+    with WithoutInitialisation():
+        network = build_network(header, rig)
     what = f"the {header.size.view_count}-view {ARCHITECTURES[header.architecture]}"
     if problem := describe_mismatch(checkpoint.path, checkpoint.state_dict, network.state_dict(), what):
         raise CheckpointError(f"{problem} The file is incomplete or of another version: train or download it again.")

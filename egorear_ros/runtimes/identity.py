@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 from torch import nn
 
 from egorear_ros.structures import Rig
@@ -64,7 +65,8 @@ def identify(network: nn.Module, rig: Rig, image_size: int, model_id: str) -> Mo
     """
     whole = hashlib.sha256(type(network).__name__.encode())
     for name, value in network.state_dict().items():
-        whole.update(f"{name} {tuple(value.shape)}".encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        whole.update(f"{name} {tuple(value.shape)}".encode())
+        whole.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())  # no copy
     legacy = any(getattr(module, "legacy_syn_geometry", False) for module in network.modules())
     whole.update(str(legacy).encode())
     # Parts that are left out change what the same numbers compute.
