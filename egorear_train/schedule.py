@@ -30,6 +30,8 @@ class OptimizerConfig:
         decay_everything: whether norms and biases decay too, as in stages 1 and 2.
         drop_epochs: the rate falls to a tenth after each of these many epochs.
         warm_up_steps: optimiser steps until the full rate.
+        decay_steps: optimiser steps until the rate, falling along a straight line from the beginning, is zero; 0: it
+            does not fall. For the last stretch of a training whose end is known.
         epsilon: AdamW's, what keeps its steps finite.
     """
 
@@ -39,6 +41,7 @@ class OptimizerConfig:
     decay_everything: bool = False
     drop_epochs: tuple[int, ...] = DROP_EPOCHS
     warm_up_steps: int = WARM_UP_STEPS
+    decay_steps: int = 0
     epsilon: float = 1e-8
 
 
@@ -84,6 +87,8 @@ def learning_rate(step: int, epoch: int, config: OptimizerConfig | None = None) 
     """
     config = config or OptimizerConfig()
     rate = config.learning_rate * 0.1 ** sum(epoch >= drop for drop in config.drop_epochs)
+    if config.decay_steps:
+        rate *= max(1.0 - step / config.decay_steps, 0.0)
     return rate * step / config.warm_up_steps if 0 < step < config.warm_up_steps else rate
 
 

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         from egorear_train.cli import train
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"training needs {error.name}, which is not installed: `make setup`, or pip install 'egorear_ros[train]'."
+            f"training needs {error.name}, which is missing. In a checkout: `make setup`, or pip install '.[train]'."
         ) from error
     train([args.verb, *args.arguments])
     return 0

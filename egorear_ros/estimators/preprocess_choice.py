@@ -65,7 +65,9 @@ def gpu_decoder(device: "torch.device") -> "DeviceDecoder | None":
     try:
         return NvImageDecoder(device)
     except ImportError as error:
-        LOG.info("nvImageCodec is not used (%s). To try it: pip install 'egorear_ros[gpu-jpeg]'.", error)
+        LOG.info(
+            "nvImageCodec is not used (%s). To try it: in a checkout of egorear_ros, pip install '.[gpu-jpeg]'.", error
+        )
     except RuntimeError as error:
         LOG.warning("nvImageCodec does not work on %s: %s", device, error)
     return None

@@ -38,7 +38,7 @@ class RayWorkers:
             import ray
         except ImportError as error:
             raise SynthError(
-                f"--ray needs the package ray ({error}). Install it: pip install 'egorear_ros[ray]'."
+                f"--ray needs the package ray ({error}). In a checkout of egorear_ros: pip install '.[ray]'."
             ) from error
         self._ray = ray
         self._job = job_for_anywhere(job)

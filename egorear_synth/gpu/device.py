@@ -21,7 +21,7 @@ def open_device(name: str) -> Any:
     if importlib.util.find_spec("warp") is None:
         raise RendererError(
             "--renderer warp needs the package warp-lang, which is not installed. "
-            "Install it: pip install 'egorear_ros[gpu-synth]', or use --renderer embree."
+            "In a checkout of egorear_ros: pip install '.[gpu-synth]', or use --renderer embree."
         )
     import warp
 

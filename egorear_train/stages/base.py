@@ -65,7 +65,7 @@ class Stage(LightningModule):
             rig: name in `calib/` or path of a rig file.
             views: V names of its views, in the model's order.
             size: sizes of the network; its view count is taken from `views`.
-            optimizer: AdamW and its rate.
+            optimizer: method and rate.
             training_data: what it is trained on, in words, for the header of exported weights.
         """
         super().__init__()
@@ -132,7 +132,7 @@ class Stage(LightningModule):
             network.compile()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return AdamW; the rate is set before every step, see `learning_rate`."""
+        """Return the optimiser; the rate is set before every step, see `learning_rate`."""
         return make_optimizer(self.network, self.optimizer_config)
 
     def header(self) -> CheckpointHeader:

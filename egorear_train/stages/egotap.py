@@ -48,7 +48,7 @@ class EgoTapStage(Stage):
             size: sizes of the network; its view count is taken from `views`.
             refinement: stage 2's checkpoint, for the plain form too, which leaves its refiners out.
             warm_up_epochs: epochs until the full rate, which then falls along a cosine until the end.
-            optimizer: AdamW and its full rate; what it says of drops and warm-up has no effect.
+            optimizer: method and full rate; what it says of drops and warm-up has no effect.
             weights: checkpoint of this stage to begin with instead of `refinement`.
             training_data: what it is trained on, in words.
             compile_network: run the network through torch.compile.

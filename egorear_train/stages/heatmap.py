@@ -42,7 +42,7 @@ class HeatmapStage(Stage):
                 pair and one for the rear.
             size: sizes of the network.
             imagenet: torchvision's ResNet-18 weights, a file; "" begins with random weights.
-            optimizer: AdamW and its rate.
+            optimizer: method and rate.
             weights: checkpoint of this stage to begin with instead.
             training_data: what it is trained on, in words.
             compile_network: run the network through torch.compile.

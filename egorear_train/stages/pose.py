@@ -61,7 +61,7 @@ class PoseStage(Stage):
             train_base_path: see `Refiner`; the published training leaves it random.
             legacy_syn_geometry: train with the fault of the published synthetic training, see
                 `AnchorProjection`.
-            optimizer: AdamW and its rate.
+            optimizer: method and rate.
             weights: checkpoint of this stage to begin with instead of `refinement`.
             training_data: what it is trained on, in words.
             compile_network: run the network through torch.compile.
@@ -160,7 +160,7 @@ class EgoPoseFormerStage(Stage):
             views: V views.
             size: sizes of the network; its view count is taken from `views`.
             encoder: stage 1's checkpoint, trained on all these views, whose encoder is taken over.
-            optimizer: AdamW and its rate.
+            optimizer: method and rate.
             weights: checkpoint of this stage to begin with instead of `encoder`.
             training_data: what it is trained on, in words.
             compile_network: run the network through torch.compile.

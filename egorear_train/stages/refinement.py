@@ -54,7 +54,7 @@ class RefinementStage(Stage):
             train_base_path: see `Refiner`; the published training leaves it random.
             keep_encoder_statistics: run the encoders in evaluation mode. The published training
                 does not: their batch statistics drift although nothing else of them is trained.
-            optimizer: AdamW and its rate.
+            optimizer: method and rate.
             weights: checkpoint of this stage to begin with instead of `front` and `back`.
             training_data: what it is trained on, in words.
             compile_network: run the network through torch.compile.

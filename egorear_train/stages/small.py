@@ -68,7 +68,7 @@ class SmallPoseStage(Stage):
             heatmap_weight: of each of the two heatmap errors.
             pose_weight: of the likelihood, or the distance, of proposal and corrections.
             average_decay: how slowly the averaged weights follow, which are validated and exported.
-            optimizer: AdamW and its rate.
+            optimizer: method and rate.
             weights: checkpoint to begin with; it may have more views and parts than this one.
             training_data: what it is trained on, in words.
             compile_network: run the network through torch.compile.
@@ -101,7 +101,7 @@ class SmallPoseStage(Stage):
         return cast(EgoRearSmall, self.network)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return AdamW over the network that follows the gradient."""
+        """Return the optimiser of the network that follows the gradient."""
         return make_optimizer(self.trained, self.optimizer_config)
 
     def header(self) -> CheckpointHeader:

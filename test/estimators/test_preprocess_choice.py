@@ -57,7 +57,7 @@ def test_nvimagecodec_only_where_jpegs_need_not_be_exact(
     assert "nvImageCodec" not in caplog.text
     choose(rig, "gpu", torch.device("cpu"), "egorear_small")
     assert "nvImageCodec is not used" in caplog.text
-    assert "pip install 'egorear_ros[gpu-jpeg]'" in caplog.text
+    assert "pip install '.[gpu-jpeg]'" in caplog.text
 
 
 class Mortal:

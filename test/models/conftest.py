@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.models.egorear import EgoRear, EgoRearOutput
+from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.size import ModelSize
 from egorear_ros.structures import Rig
 
@@ -122,16 +124,25 @@ class GoldenRun:
         extrinsics = torch.from_numpy(self.reference["ctm"]) if "ctm" in self.reference else None
         images = golden_images(self.view_count)
         self.inputs = images, extrinsics
-        self.legacy_syn_geometry = "syn" in name
-        project = network.pose3d_estimator.project
-        project.legacy_syn_geometry = "syn" in name
+        self._network, self._legacy = network, "syn" in name
+        with self._geometry(), torch.inference_mode():
+            self.output: EgoRearOutput = network(images, extrinsics)
+            encoder = network.heatmap_estimator.get_submodule("heatmap_estimator_stereo_front").encoder
+            front = images[:, :2].flatten(0, 1)
+            self.levels = [level.unflatten(0, (2, 2)) for level in encoder.backbone(front)]
+            self.features = network.heatmap_estimator.encode(images).features
+
+    def optimized(self) -> nn.Module:
+        """Return the inference form of the network, with the geometry of this configuration."""
+        with self._geometry():
+            return optimize(self._network)
+
+    @contextmanager
+    def _geometry(self) -> Iterator[None]:
+        project = self._network.pose3d_estimator.project
+        project.legacy_syn_geometry = self._legacy
         try:
-            with torch.inference_mode():
-                self.output: EgoRearOutput = network(images, extrinsics)
-                encoder = network.heatmap_estimator.get_submodule("heatmap_estimator_stereo_front").encoder
-                front = images[:, :2].flatten(0, 1)
-                self.levels = [level.unflatten(0, (2, 2)) for level in encoder.backbone(front)]
-                self.features = network.heatmap_estimator.encode(images).features
+            yield
         finally:
             project.legacy_syn_geometry = False
 

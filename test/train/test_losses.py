@@ -54,6 +54,12 @@ def test_rate_drops_at_epochs_8_and_10() -> None:
     )
 
 
+def test_rate_falls_along_a_line_to_zero_at_a_known_end() -> None:
+    config = OptimizerConfig(learning_rate=2.0, warm_up_steps=10, drop_epochs=(), decay_steps=100)
+    rates = [learning_rate(step, 5, config) for step in (0, 5, 10, 50, 99, 100, 200)]
+    assert rates == pytest.approx([2.0, 0.95, 1.8, 1.0, 0.02, 0.0, 0.0])
+
+
 def test_weight_decay_is_split_by_name() -> None:
     network = torch.nn.ModuleDict({"conv": torch.nn.Conv2d(1, 1, 1), "norm": torch.nn.LayerNorm(2)})
     decayed, free = split_parameters(network.named_parameters())

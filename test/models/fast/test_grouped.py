@@ -33,14 +33,8 @@ def lively(views: int, tiny: Callable[..., ModelSize], rig: Rig) -> EgoRear:
     return network.requires_grad_(False)
 
 
-def test_golden_joints(golden_run: Any, golden_models: Callable[[int], EgoRear]) -> None:
-    network = golden_models(golden_run.view_count)
-    project = network.pose3d_estimator.project
-    project.legacy_syn_geometry = golden_run.legacy_syn_geometry
-    try:
-        grouped = group_refiners(optimize(network))
-    finally:
-        project.legacy_syn_geometry = False
+def test_golden_joints(golden_run: Any) -> None:
+    grouped = group_refiners(golden_run.optimized())
     with torch.inference_mode():
         joints_cm = grouped(*golden_run.inputs).lift.joints_cm
     assert (joints_cm - golden_run.output.lift.joints_cm).abs().max() < TOLERANCE_CM

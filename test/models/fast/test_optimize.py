@@ -33,14 +33,8 @@ def shake(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def test_golden_joints_move_by_less_than_a_micrometre(golden_run: Any, golden_models: Callable[[int], EgoRear]) -> None:
-    network = golden_models(golden_run.view_count)
-    project = network.pose3d_estimator.project
-    project.legacy_syn_geometry = golden_run.legacy_syn_geometry
-    try:
-        fast = optimize(network)
-    finally:
-        project.legacy_syn_geometry = False
+def test_golden_joints_move_by_less_than_a_micrometre(golden_run: Any) -> None:
+    fast = golden_run.optimized()
     with torch.inference_mode():
         joints_cm = fast(*golden_run.inputs).lift.joints_cm
     assert (joints_cm - golden_run.output.lift.joints_cm).abs().max() < TOLERANCE_CM

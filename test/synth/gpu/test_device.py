@@ -37,7 +37,7 @@ def test_without_warp_the_package_to_install_is_named(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "warp" else found(name, *more))
     arguments = ["--rig", "ego4view_syn", "--out", str(tmp_path / "set"), "--renderer", "warp", "--device", "cpu"]
     assert main(["synth", *arguments]) == 1
-    assert "pip install 'egorear_ros[gpu-synth]'" in capsys.readouterr().err
+    assert "pip install '.[gpu-synth]'" in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
 
 

@@ -1,6 +1,5 @@
 """Inference forms with minimal filtering are the same function."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,14 +25,8 @@ TOLERANCE_CM = 1e-4  # a thousandth of a millimetre
 REGISTERS = Registers(lanes=16, rows=6, vectors=4)
 
 
-def test_golden_joints_move_by_less_than_a_micrometre(golden_run: Any, golden_models: Callable[[int], EgoRear]) -> None:
-    network = golden_models(golden_run.view_count)
-    project = network.pose3d_estimator.project
-    project.legacy_syn_geometry = golden_run.legacy_syn_geometry
-    try:
-        fast = optimize(network)
-    finally:
-        project.legacy_syn_geometry = False
+def test_golden_joints_move_by_less_than_a_micrometre(golden_run: Any) -> None:
+    fast = golden_run.optimized()
     assert use_minimal_filtering(fast)
     left = [layer for layer in fast.modules() if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)]
     assert not left, "every 3x3 convolution of the published sizes fits"
