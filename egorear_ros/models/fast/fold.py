@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from egorear_ros.models.without_initialisation import WithoutInitialisation
+
 
 def fold_batch_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     """Return one convolution that does what a convolution and its batch norm do in evaluation."""
@@ -18,9 +20,10 @@ def copy_conv(conv: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
     """Return a convolution like another, with other weights and as many channels as these have."""
     kernel, stride, padding = conv.kernel_size, conv.stride, conv.padding
     assert not isinstance(padding, str)
-    made = nn.Conv2d(
-        weight.shape[1], weight.shape[0], (kernel[0], kernel[1]), (stride[0], stride[1]), (padding[0], padding[1])
-    )
+    with WithoutInitialisation():
+        made = nn.Conv2d(
+            weight.shape[1], weight.shape[0], (kernel[0], kernel[1]), (stride[0], stride[1]), (padding[0], padding[1])
+        )
     with torch.no_grad():
         made.weight.copy_(weight)
         made.bias.copy_(bias)  # type: ignore[union-attr]
@@ -29,7 +32,8 @@ def copy_conv(conv: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
 
 def conv1x1_of(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
     """Return the 1x1 convolution with a (C_out, C_in) matrix."""
-    made = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
+    with WithoutInitialisation():
+        made = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
     with torch.no_grad():
         made.weight.copy_(weight[:, :, None, None])
         if bias is not None:
