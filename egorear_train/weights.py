@@ -75,7 +75,8 @@ def begin_with(path: str, wanted: CheckpointHeader, setting: str) -> Checkpoint:
     """Read weights of the same stage, from which some may be left out.
 
     EgoRear-small may be given fewer views, whose weights are shared, and lose parts, to be trained on without
-    them. It is never given a part that the file was not trained with.
+    them. It is never given a part that the file was not trained with, except layers that change nothing before
+    they are trained: see `add_context`.
 
     Args:
         path: see `read_weights`.
@@ -92,11 +93,25 @@ def begin_with(path: str, wanted: CheckpointHeader, setting: str) -> Checkpoint:
             found = replace(found, views=wanted.views, size=replace(found.size, view_count=wanted.size.view_count))
         if set(found.absent) <= set(wanted.absent):
             found = replace(found, absent=wanted.absent)
+        if not found.size.context_channels:
+            found = replace(found, size=replace(found.size, context_channels=wanted.size.context_channels))
     check_header(path, found, wanted, setting)
     kept = checkpoint.state_dict
     if "refinement" in wanted.absent:
         kept = {name: value for name, value in kept.items() if not name.startswith("refiner.layers.")}
     return replace(checkpoint, state_dict=kept)
+
+
+def add_context(checkpoint: Checkpoint, network: nn.Module) -> dict[str, Tensor]:
+    """Return a file's tensors and, if it has none, those of a network's untrained context layers.
+
+    Until they are trained they change nothing, see `models.small.context`.
+    """
+    state_dict = dict(checkpoint.state_dict)
+    if not checkpoint.header.size.context_channels:
+        ours = network.state_dict().items()
+        state_dict |= {name: value for name, value in ours if name.startswith("lifter.context")}
+    return state_dict
 
 
 def _read(path: str, setting: str) -> Checkpoint:

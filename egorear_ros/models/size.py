@@ -18,6 +18,7 @@ class ModelSize:
         attention_heads: heads of every attention.
         attention_points: points that a query samples per head and view.
         lifter_layers: transformer layers of the lifter.
+        context_channels: EgoRear-small alone: width of what its lifter is told of views as a whole; 0: nothing.
     """
 
     view_count: int = 4
@@ -29,6 +30,7 @@ class ModelSize:
     attention_heads: int = 4
     attention_points: int = 16
     lifter_layers: int = 3
+    context_channels: int = 0
 
     def __post_init__(self) -> None:
         """Refuse sizes that no network can have."""
@@ -36,7 +38,8 @@ class ModelSize:
             raise ValueError(f"view_count is {self.view_count}; a model needs at least the two front views.")
         if self.image_size < 64 or self.image_size % 32:
             raise ValueError(f"image_size is {self.image_size} px; expected a multiple of 32, at least 64.")
-        for name, width in (("channels", self.channels), ("refiner_dim", self.refiner_dim)):
+        widths = {name: getattr(self, name) for name in ("channels", "refiner_dim", "context_channels")}
+        for name, width in widths.items():
             if width % self.attention_heads:
                 raise ValueError(
                     f"{name} is {width}; expected a multiple of the {self.attention_heads} attention heads."

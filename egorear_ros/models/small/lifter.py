@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from egorear_ros.models.anchors import CM_PER_M, AnchorProjection
 from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.context import ContextLayer, ViewContext
 from egorear_ros.models.small.look import CrossAttention, ViewLook, with_nobody
+from egorear_ros.models.small.rays import ViewRays
 from egorear_ros.models.small.refinement import TokenLayer
 from egorear_ros.models.views import repeat_as
 from egorear_ros.structures import Rig
@@ -107,12 +109,16 @@ class SmallLifter(nn.Module):
         self.place = nn.Sequential(nn.Linear(3, dim), nn.GELU(), nn.Linear(dim, dim))
         self.corrections = nn.ModuleList(CorrectionLayer(size) for _ in range(size.lifter_layers))
         self.regress = nn.ModuleList(Regression(dim) for _ in range(size.lifter_layers + 1))
+        self.context = ViewContext(size) if size.context_channels else None
+        rounds = proposal_layers + size.lifter_layers if size.context_channels else 0
+        self.context_layers = nn.ModuleList(ContextLayer(size) for _ in range(rounds))
 
     def forward(
         self,
         tokens: Tensor,
         valid: Tensor,
         features: Tensor,
+        rays: ViewRays,
         T_camera_device: Tensor | None = None,
         view_mask: Tensor | None = None,
     ) -> SmallLift:
@@ -122,27 +128,44 @@ class SmallLifter(nn.Module):
             tokens: (B, V, J_heatmap, D) refined tokens.
             valid: (B, V, J_heatmap) bool, which of them to look at.
             features: (B, V, C, H, W) encoder features.
+            rays: of the rig.
             T_camera_device: see `AnchorProjection`.
             view_mask: (B, V) bool, False where a view is missing; None: all are there.
         """
         everyone, keys = with_nobody(tokens.flatten(1, 2), valid.flatten(1, 2), self.nobody)
         query = repeat_as(self.query_embed.weight, tokens[:, 0, :1, :1])
-        for layer in self.proposal:
-            query = layer(query, everyone, keys)
+        context = self._context(features, rays, T_camera_device, view_mask)
+        for index, proposal in enumerate(self.proposal):
+            query = self._consider(index, proposal(query, everyone, keys), context)
         pose_cm, scale_cm = self.regress[0](query, self.mean_pose_cm)
         poses_cm, scales_cm = [pose_cm], [scale_cm]
         centres = camera_centres(self.project.T_camera_device if T_camera_device is None else T_camera_device)
         centres = centres.to(features.dtype)
-        for layer, regress in zip(self.corrections, list(self.regress)[1:], strict=True):
+        for index, correction in enumerate(self.corrections):
             start_cm = pose_cm.detach()
             anchors = self.project(start_cm, T_camera_device)
             seen = anchors.valid if view_mask is None else anchors.valid & view_mask[..., None]
-            rays = joint_rays(start_cm, centres)
-            query = layer(query + self.place(start_cm / REACH_CM), features, anchors.uv, rays, seen)
-            pose_cm, scale_cm = regress(query, start_cm)
+            towards = joint_rays(start_cm, centres)
+            query = correction(query + self.place(start_cm / REACH_CM), features, anchors.uv, towards, seen)
+            query = self._consider(len(self.proposal) + index, query, context)
+            pose_cm, scale_cm = self.regress[index + 1](query, start_cm)
             poses_cm.append(pose_cm)
             scales_cm.append(scale_cm)
         return SmallLift(torch.stack(poses_cm), torch.stack(scales_cm))
+
+    def _context(
+        self, features: Tensor, rays: ViewRays, T_camera_device: Tensor | None, view_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what context layers look at: tokens, and where to look; without such layers any tensor."""
+        if self.context is None:
+            return features, None
+        tokens = self.context(features, rays, T_camera_device)
+        keys = None if view_mask is None else view_mask.repeat_interleave(tokens.shape[2], dim=1)
+        return tokens.flatten(1, 2), keys
+
+    def _consider(self, round_: int, query: Tensor, context: tuple[Tensor, Tensor | None]) -> Tensor:
+        """Return (B, J, D) queries after the context layer of a round, if there are any."""
+        return query if self.context is None else self.context_layers[round_](query, *context)
 
 
 def camera_centres(T_camera_device: Tensor) -> Tensor:

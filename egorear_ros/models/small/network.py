@@ -107,7 +107,7 @@ class EgoRearSmall(nn.Module):
             refined = mask_views(self.refiner.correct(heatmaps, features, tokens), view_mask)
             peaks = precise_peaks(refined)
             tokens = tokens + self.refiner.tokens(features, peaks, self.rays, T_camera_device)
-        lift = self.lifter(tokens, self._listened_to(peaks, view_mask), features, T_camera_device, view_mask)
+        lift = self.lifter(tokens, self._listened_to(peaks, view_mask), features, self.rays, T_camera_device, view_mask)
         if not self.uncertainty:
             lift = lift._replace(scales_cm=None)
         return SmallOutput(heatmaps, refined, peaks, lift)
