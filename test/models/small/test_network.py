@@ -6,22 +6,26 @@ import pytest
 import torch
 
 from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.models.size import ModelSize
 from egorear_ros.models.small.network import SMALL, EgoRearSmall
 from egorear_ros.models.small.refinement import TRUSTED_PEAK, precise_peaks
 
 RIG = load_rig("ego4view_syn")
-TINY = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1)
+TINY = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1, context_channels=16)
 
 
-def network(views: int = 4, **options: bool) -> EgoRearSmall:
+def network(views: int = 4, size: ModelSize = TINY, **options: bool) -> EgoRearSmall:
     torch.manual_seed(3)
-    net = EgoRearSmall(replace(TINY, view_count=views), RIG.select(RIG.views[:views]), **options)
+    net = EgoRearSmall(replace(size, view_count=views), RIG.select(RIG.views[:views]), **options)
     with torch.no_grad():
         # An untrained head is silent; strong filters and noisy maps make every path matter.
         net.head.bias.normal_(0.3, 0.3)
         net.refiner.filter.weight.normal_(0.0, 0.5)
         # Below the cameras, where all of them look.
         net.lifter.mean_pose_cm.copy_(torch.tensor([0.0, 20.0, 80.0]))
+        for layer in net.lifter.context_layers:
+            layer.out_proj.weight.normal_(0.0, 0.5)
+            layer.think.layers[-1].weight.normal_(0.0, 0.5)
     return net.eval().requires_grad_(False)
 
 
@@ -61,6 +65,26 @@ def test_the_same_weights_serve_fewer_cameras() -> None:
     torch.testing.assert_close(
         two(seen[:, :2]).lift.joints_cm, four(seen, None, mask).lift.joints_cm, atol=1e-4, rtol=1e-4
     )
+
+
+def test_context_changes_nothing_before_it_is_trained() -> None:
+    plain = network(size=replace(TINY, context_channels=0))
+    assert not any("context" in name for name in plain.state_dict())
+    torch.manual_seed(5)
+    fresh = EgoRearSmall(TINY, RIG).eval()
+    assert all("context" in name for name in fresh.load_state_dict(plain.state_dict(), strict=False).missing_keys)
+    with torch.no_grad():
+        torch.testing.assert_close(fresh(images()).lift.poses_cm, plain(images()).lift.poses_cm, atol=1e-5, rtol=0)
+
+
+def test_context_knows_where_its_cells_look() -> None:
+    net, grey = network(), torch.ones(1, 4, 16, 16, 16)
+    turned = net.rays.T_device_camera.inverse().clone()
+    turned[0, :3] = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]) @ turned[0, :3]
+    before, after = (net.lifter.context(grey, net.rays, place) for place in (None, turned[None]))
+    assert before.shape == (1, 4, 16, 16), "a view has 4x4 cells"
+    torch.testing.assert_close(after[:, 1:], before[:, 1:])
+    assert (after[:, 0] - before[:, 0]).norm(dim=-1).min() > 1e-3, "another direction is another token"
 
 
 def test_no_view_at_all_gives_a_finite_pose() -> None:
