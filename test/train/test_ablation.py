@@ -13,6 +13,7 @@ pytest.importorskip("lightning")
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from egorear_ros.models.header import PARTS
+from egorear_ros.models.size import ModelSize
 from egorear_ros.models.small.network import SMALL
 from egorear_train.batch import collate
 from egorear_train.calibrate import calibrate
@@ -20,14 +21,14 @@ from egorear_train.likelihood import TYPICAL_SCALE_CM, pose_distance, pose_likel
 from egorear_train.stages.small import SmallPoseStage
 from egorear_train.weights import check_header
 
-TINY = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1)
+TINY = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1, context_channels=0)
 SWITCHES = {"refinement": "refine", "mask": "mask", "uncertainty": "uncertainty"}
 FRONT = ("front_left", "front_right")
 
 
-def stage(*absent: str, **options: Any) -> SmallPoseStage:
+def stage(*absent: str, size: ModelSize = TINY, **options: Any) -> SmallPoseStage:
     torch.manual_seed(5)
-    return SmallPoseStage(size=TINY, **{SWITCHES[part]: False for part in absent}, **options)
+    return SmallPoseStage(size=size, **{SWITCHES[part]: False for part in absent}, **options)
 
 
 def saved(path: Path, *absent: str, **options: Any) -> str:
@@ -61,6 +62,18 @@ def test_a_run_goes_on_with_the_parts_it_began_with(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match="this run is"):
             check_header("last.ckpt", found, wanted, "ckpt_path")
     check_header("last.ckpt", without, without, "ckpt_path")
+
+
+def test_weights_without_context_are_gone_on_with_but_context_is_never_lost(tmp_path: Path) -> None:
+    seeing = replace(TINY, context_channels=16)
+    plain, whole = saved(tmp_path / "plain.safetensors"), saved(tmp_path / "context.safetensors", size=seeing)
+    grown, theirs = stage(size=seeing, weights=plain).network.state_dict(), load_checkpoint(plain).state_dict
+    assert all(torch.equal(grown[name], value) for name, value in theirs.items())
+    assert {name.split(".")[1] for name in grown.keys() - theirs.keys()} == {"context", "context_layers"}
+    with pytest.raises(CheckpointError, match=r"another size: context_channels 16, here 0\. Set model\.size"):
+        stage(weights=whole)
+    with pytest.raises(CheckpointError, match="another size: context_channels 16, here 32"):
+        stage(size=replace(TINY, context_channels=32), weights=whole)
 
 
 def test_whole_weights_serve_two_views_but_not_the_other_way_round(tmp_path: Path) -> None:
