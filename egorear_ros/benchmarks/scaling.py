@@ -70,7 +70,7 @@ def _rows(curves: Sequence[Curve]) -> list[Row]:
         for count, value in zip(curve.counts, curve.ms, strict=True):
             rows.append(Row(f"{curve.title}: {count}", f"{value:.1f} ms"))
         verdict = f"{curve.growth:.2f} of linear"
-        rows.append(Row(f"{curve.title}: growth", verdict, "no faster than linear", curve.growth <= SLACK))
+        rows.append(Row(f"{curve.title}: growth", verdict, f"at most {SLACK:g} of linear", curve.growth <= SLACK))
     return rows
 
 
