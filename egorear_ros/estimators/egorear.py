@@ -88,9 +88,11 @@ class EgoRearEstimator:
         """Run the network; see `Estimator.infer`."""
         timings: dict[str, float] = {}
         inputs: NetworkInput = prepared.inputs
-        with _timed(timings, "infer"), TRACE.span("infer", prepared.stamp_ns):
-            prediction = self._runtime.run(inputs.images, None, inputs.view_mask)
-        self._release(prepared)
+        try:
+            with _timed(timings, "infer"), TRACE.span("infer", prepared.stamp_ns):
+                prediction = self._runtime.run(inputs.images, None, inputs.view_mask)
+        finally:
+            self._release(prepared)
         notices = (self._preprocess.notice, self._runtime.notice if isinstance(self._runtime, FallbackRuntime) else "")
         self.notice = " ".join(notice for notice in notices if notice)
         return self._pose(prepared, prediction, timings["infer"])
@@ -136,13 +138,15 @@ class EgoRearEstimator:
         sets = max(len(prepared), math.ceil(self._least_images / len(prepared[0].view_stamps_ns)))
         inputs: list[NetworkInput] = [one.inputs for one in prepared]
         timings: dict[str, float] = {}
-        with _timed(timings, "infer"), TRACE.span("infer", prepared[0].stamp_ns):
-            rows = [*range(len(inputs)), *[-1] * (sets - len(inputs))]
-            images = np.concatenate([inputs[row].images for row in rows])
-            mask = inputs[0].view_mask
-            prediction = self._runtime.run(images, None, None if mask is None else mask.repeat(sets, axis=0))
-        for one in prepared:
-            self._release(one)
+        try:
+            with _timed(timings, "infer"), TRACE.span("infer", prepared[0].stamp_ns):
+                rows = [*range(len(inputs)), *[-1] * (sets - len(inputs))]
+                images = np.concatenate([inputs[row].images for row in rows])
+                mask = inputs[0].view_mask
+                prediction = self._runtime.run(images, None, None if mask is None else mask.repeat(sets, axis=0))
+        finally:
+            for one in prepared:
+                self._release(one)
         for row, one in enumerate(prepared):
             try:
                 yield self._pose(one, prediction.of(row), timings["infer"] / len(prepared))

@@ -1,8 +1,9 @@
 """A frame set's images become network input: views in parallel, memory used again and again."""
 
+import logging
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 from egorear_ros.estimators.fast_resize import fastest_resize
 from egorear_ros.estimators.preprocess import decode, normalise_into, resize
 from egorear_ros.runtimes.base import Float32Array, Images
+from egorear_ros.runtimes.fallback import first_line
 from egorear_ros.structures import Frame, Rig
 from egorear_ros.tracing import TRACE
+
+LOG = logging.getLogger(__name__)
 
 MakeBuffer = Callable[[tuple[int, ...]], Float32Array]
 
@@ -84,18 +88,19 @@ class Preprocessor:
         least_jpeg_px: JPEGs are decoded at the smallest scale that leaves this width and height; 0: at
             full size, exactly as in training.
         make_buffer: allocates single-precision memory of a shape; called as often as inputs are in
-            use at the same time, which is once where one set is estimated after the other.
+            use at the same time, which is once where one set is estimated after the other. Where it fails,
+            ordinary memory takes its place for good, which is said once.
 
     Attributes:
         in_threads: whether each view is decoded in a thread of its own; else in the one that calls.
+        notice: see `Preprocess`.
     """
-
-    notice = ""
 
     def __init__(
         self, rig: Rig, image_size: int, *, least_jpeg_px: int = 0, make_buffer: MakeBuffer | None = None
     ) -> None:
         self.in_threads = True
+        self.notice = ""
         self._rig, self._image_size, self._least_px = rig, image_size, least_jpeg_px
         self._make_buffer = make_buffer or _empty
         self._pool = ThreadPoolExecutor(len(rig.views), thread_name_prefix="decode")
@@ -113,8 +118,11 @@ class Preprocessor:
         for index, view in enumerate(views):
             if view not in frames:
                 images[0, index] = self._black
-        # A buffer whose set failed is not used again: its other views may still be written to.
-        done = {view: jobs[view].result() if jobs else self._one(*part) for view, part in parts.items()}
+        try:
+            done = {view: jobs[view].result() if jobs else self._one(*part) for view, part in parts.items()}
+        except BaseException:
+            self._take_back(images, jobs.values())
+            raise
         took_s = time.perf_counter() - begin_s
         if jobs:
             decode_s = max(one.decoded_s for one in done.values()) - begin_s
@@ -135,14 +143,36 @@ class Preprocessor:
     def release(self, used: NetworkInput) -> None:
         """Take an input's memory back: it will hold another set."""
         assert isinstance(used.images, np.ndarray)  # it is ours
-        with self._lock:
-            self._free.append(used.images)
+        self._take_back(used.images)
 
     def _take(self) -> Float32Array:
         with self._lock:
             if self._free:
                 return self._free.pop()
-        return self._make_buffer((1, len(self._rig.views), 3, self._image_size, self._image_size))
+            return self._make((1, len(self._rig.views), 3, self._image_size, self._image_size))
+
+    def _take_back(self, images: Float32Array, writing: Iterable[Future[_Done]] = ()) -> None:
+        """Keep memory for the next set.
+
+        Args:
+            images: nobody reads it any more.
+            writing: what may still write to it, and is waited for: other views of a set that failed.
+        """
+        wait(writing)
+        with self._lock:
+            self._free.append(images)
+
+    def _make(self, shape: tuple[int, ...]) -> Float32Array:
+        """Return new memory; page-locked memory cannot be had any more from a GPU that is lost."""
+        try:
+            return self._make_buffer(shape)
+        except RuntimeError as error:
+            self._make_buffer = _empty
+            self.notice = (
+                f"page-locked memory for images cannot be had: {first_line(error)}. Ordinary memory is used instead."
+            )
+            LOG.warning("%s Restart the node once the GPU works again.", self.notice)
+        return _empty(shape)
 
     def _one(self, frame: Frame, out: Float32Array) -> _Done:
         """Fill one view's part."""

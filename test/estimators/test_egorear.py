@@ -8,6 +8,7 @@ import pytest
 
 from egorear_ros.estimators.base import EstimateError
 from egorear_ros.estimators.egorear import EgoRearEstimator
+from egorear_ros.estimators.preprocessor import Preprocessor
 from egorear_ros.runtimes.base import Prediction
 from egorear_ros.structures import FrameSet, Rig, TrackingState
 
@@ -130,3 +131,52 @@ def test_stages_are_timed(make: Callable[..., EgoRearEstimator], frame_set: Call
 def test_warm_up_runs_the_network(make: Callable[..., EgoRearEstimator], known_runtime: Any) -> None:
     make().warm_up()
     assert known_runtime.asked[0][0].shape == (1, 4, 3, 64, 64)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_an_engine_that_fails_gives_the_images_memory_back(
+    make: Callable[..., EgoRearEstimator],
+    known_runtime: Any,
+    rig: Rig,
+    frame_set: Callable[..., FrameSet],
+    together: bool,
+) -> None:
+    made: list[np.ndarray] = []
+
+    def fail(*_: object) -> Prediction:
+        raise RuntimeError("no engine is left")
+
+    def memory(shape: tuple[int, ...]) -> np.ndarray:
+        made.append(np.empty(shape, dtype=np.float32))
+        return made[-1]
+
+    estimator = make(preprocess=Preprocessor(rig, 64, make_buffer=memory))
+    known_runtime.run = fail
+    for _ in range(3):
+        prepared = estimator.prepare(frame_set())
+        with pytest.raises(RuntimeError, match="no engine is left"):
+            estimator.infer_all([prepared]) if together else estimator.infer(prepared)
+    assert len(made) == 1
+
+
+def test_a_lost_gpu_and_a_damaged_image_are_survived(
+    make: Callable[..., EgoRearEstimator], rig: Rig, frame_set: Callable[..., FrameSet], jpeg: Callable[..., bytes]
+) -> None:
+    lost = False
+
+    def memory(shape: tuple[int, ...]) -> np.ndarray:
+        if lost:
+            raise RuntimeError("CUDA error: device is lost")
+        return np.empty(shape, dtype=np.float32)
+
+    estimator = make(preprocess=Preprocessor(rig, 64, make_buffer=memory))
+    estimator.warm_up()
+    lost = True
+    with pytest.raises(EstimateError, match="back_left: damaged"):
+        estimator.estimate(frame_set(back_left=jpeg()[:2000]))
+    assert estimator.estimate(frame_set()).state is TrackingState.OK
+    assert estimator.notice == "", "the memory that there was still serves"
+    held = estimator.prepare(frame_set())
+    assert estimator.estimate(frame_set()).state is TrackingState.OK
+    assert estimator.notice.startswith("page-locked memory for images cannot be had: CUDA error: device is lost.")
+    assert estimator.infer(held).state is TrackingState.OK

@@ -7,11 +7,13 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from egorear_ros.estimators import preprocessor
 from egorear_ros.estimators.base import EstimateError
 from egorear_ros.estimators.preprocess import decode, decode_frame, normalise, normalise_into, resize
 from egorear_ros.estimators.preprocessor import Preprocessor
@@ -119,15 +121,75 @@ def test_memory_is_used_again_and_never_twice_at_once(rig: Rig, frame_set: Calla
     assert len(made) == 2
 
 
-def test_memory_of_a_set_that_failed_is_left_to_its_other_views(
-    rig: Rig, frame_set: Callable[..., FrameSet], jpeg: Callable[..., bytes]
+@pytest.mark.parametrize("in_threads", [True, False])
+def test_memory_of_a_set_that_failed_is_used_again(
+    rig: Rig, frame_set: Callable[..., FrameSet], jpeg: Callable[..., bytes], in_threads: bool
 ) -> None:
     preprocess = Preprocessor(rig, SIZE)
+    preprocess.in_threads = in_threads
     first = preprocess(frame_set().frames)
+    expected = np.array(first.images)
     preprocess.release(first)
+    for _ in range(3):
+        with pytest.raises(EstimateError, match="front_left: damaged"):
+            preprocess(frame_set(front_left=jpeg()[:500]).frames)
+    again = preprocess(frame_set().frames)
+    assert again.images is first.images
+    np.testing.assert_array_equal(again.images, expected)
+
+
+def test_memory_of_a_set_that_failed_waits_for_its_other_views(
+    rig: Rig, frame_set: Callable[..., FrameSet], jpeg: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preprocess, go_on, writing, ended = Preprocessor(rig, SIZE), threading.Event(), threading.Event(), []
+
+    def slow(frame: Frame, *rest: Any) -> Any:
+        if frame.view == "back_right":
+            writing.set()
+            assert go_on.wait(60)
+        return decode(frame, *rest)
+
+    def fail() -> None:
+        with pytest.raises(EstimateError, match="front_left: damaged"):
+            preprocess(frame_set(front_left=jpeg()[:500]).frames)
+        ended.append(True)
+
+    monkeypatch.setattr(preprocessor, "decode", slow)
+    other = threading.Thread(target=fail)
+    other.start()
+    assert writing.wait(60)
+    other.join(0.2)
+    assert not ended, "a view is still being written"
+    assert not preprocess._free
+    go_on.set()
+    other.join(60)
+    assert ended
+    assert len(preprocess._free) == 1
+
+
+def test_page_locked_memory_that_cannot_be_had_any_more(
+    rig: Rig, frame_set: Callable[..., FrameSet], jpeg: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    lost, asked = False, []
+
+    def make(shape: tuple[int, ...]) -> np.ndarray:
+        asked.append(shape)
+        if lost:
+            raise RuntimeError("CUDA error: device is lost\nmore")
+        return np.empty(shape, dtype=np.float32)
+
+    preprocess = Preprocessor(rig, SIZE, make_buffer=make)
+    first = preprocess(frame_set().frames)  # is held, so that the next sets need memory of their own
+    assert (preprocess.notice, caplog.records) == ("", [])
+    lost = True
     with pytest.raises(EstimateError, match="front_left: damaged"):
         preprocess(frame_set(front_left=jpeg()[:500]).frames)
-    assert preprocess(frame_set().frames).images is not first.images
+    for _ in range(3):
+        np.testing.assert_array_equal(preprocess(frame_set().frames).images, first.images)
+    assert len(asked) == 2, "it is not asked for again"
+    assert "memory for images cannot be had: CUDA error: device is lost. Ordinary memory is used" in preprocess.notice
+    assert len(caplog.records) == 1
+    assert preprocess.notice in caplog.text
 
 
 def test_a_long_run_takes_no_more_memory(rig: Rig, frame_set: Callable[..., FrameSet]) -> None:
