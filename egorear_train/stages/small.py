@@ -47,6 +47,7 @@ class SmallPoseStage(Stage):
         mirror: float = 0.0,
         heatmap_weight: float = 1.0,
         pose_weight: float = 0.3,
+        distance_weight: float = 0.0,
         average_decay: float = 0.998,
         optimizer: OptimizerConfig = SMALL_OPTIMIZER,
         weights: str = "",
@@ -67,6 +68,8 @@ class SmallPoseStage(Stage):
             mirror: share of frame sets that are mirrored in training; only for symmetric rigs, see `mirror.Mirror`.
             heatmap_weight: of each of the two heatmap errors.
             pose_weight: of the likelihood, or the distance, of proposal and corrections.
+            distance_weight: of the distance besides the likelihood, whose gradient is small where the error is known to
+                be large; what counts in the end is the distance.
             average_decay: how slowly the averaged weights follow, which are validated and exported.
             optimizer: method and rate.
             weights: checkpoint to begin with; it may have more views and parts than this one.
@@ -81,7 +84,8 @@ class SmallPoseStage(Stage):
         self.mirror = mirror
         self._mirror = Mirror(self.rig, self.size.image_size) if mirror > 0.0 else None
         self.view_drop, self.colour_jitter = view_drop, colour_jitter
-        self.heatmap_weight, self.pose_weight, self.average_decay = heatmap_weight, pose_weight, average_decay
+        self.heatmap_weight, self.pose_weight, self.distance_weight = heatmap_weight, pose_weight, distance_weight
+        self.average_decay = average_decay
         network = EgoRearSmall(self.size, self.rig, refine=refine, mask=mask, uncertainty=uncertainty)
         self._absent = network.absent
         self.finish_network(network, weights, compile_network)
@@ -152,9 +156,10 @@ class SmallPoseStage(Stage):
         """Return the likelihood or distance of poses and the error of both kinds of heatmaps."""
         target = encode_targets(batch, self.rig, self.size.heatmap_size)
         poses_cm, scales_cm, truth = output.lift.poses_cm, output.lift.scales_cm, batch["joints_cm"]
-        error = pose_distance(poses_cm, truth) if scales_cm is None else pose_likelihood(poses_cm, scales_cm, truth)
+        distance = pose_distance(poses_cm, truth)
+        error = distance if scales_cm is None else pose_likelihood(poses_cm, scales_cm, truth)
         terms = {
-            "poses": self.pose_weight * error,
+            "poses": self.pose_weight * error + self.distance_weight * distance,
             "heatmaps": self.heatmap_weight * weighted_heatmap_error(output.heatmaps, target, self._view_mask),
         }
         if self.trained.refine:

@@ -95,7 +95,7 @@ def test_exactly_what_is_trained_gets_gradients(absent: tuple[str, ...]) -> None
     assert ("refiner.filter.weight" in trained) == ("refinement" not in absent)
 
 
-def test_without_uncertainty_the_plain_distance_is_the_loss() -> None:
+def test_the_loss_is_likelihood_or_distance_or_both() -> None:
     poses, target = torch.randn(2, 3, 16, 3), torch.randn(3, 16, 3)
     scales = torch.full((2, 3, 16), TYPICAL_SCALE_CM)
     constant = 2 * 3.0 * torch.tensor(TYPICAL_SCALE_CM).log()
@@ -105,7 +105,13 @@ def test_without_uncertainty_the_plain_distance_is_the_loss() -> None:
     output = made.run(batch)
     expected = made.pose_weight * pose_distance(output.lift.poses_cm, batch["joints_cm"])
     torch.testing.assert_close(made.losses(output, batch)["poses"], expected)
-    assert "error_over_scale" not in made.metrics(output, batch)
+    both = stage(distance_weight=0.5).eval()
+    output = both.run(batch)
+    distance = pose_distance(output.lift.poses_cm, batch["joints_cm"])
+    likelihood = pose_likelihood(*output.lift, batch["joints_cm"])
+    expected = both.pose_weight * likelihood + 0.5 * distance
+    torch.testing.assert_close(both.losses(output, batch)["poses"], expected)
+    assert "error_over_scale" not in made.metrics(made.run(batch), batch)
     assert set(made.predict_step(batch, 0)) == {"meta", "joints_device"}
     assert "error_over_scale" in stage().eval().metrics(stage().eval().run(batch), batch)
 
