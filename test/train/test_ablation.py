@@ -108,7 +108,8 @@ def test_the_loss_is_likelihood_or_distance_or_both() -> None:
     both = stage(distance_weight=0.5).eval()
     output = both.run(batch)
     distance = pose_distance(output.lift.poses_cm, batch["joints_cm"])
-    likelihood = pose_likelihood(*output.lift, batch["joints_cm"])
+    assert output.lift.scales_cm is not None
+    likelihood = pose_likelihood(output.lift.poses_cm, output.lift.scales_cm, batch["joints_cm"])
     expected = both.pose_weight * likelihood + 0.5 * distance
     torch.testing.assert_close(both.losses(output, batch)["poses"], expected)
     assert "error_over_scale" not in made.metrics(made.run(batch), batch)
