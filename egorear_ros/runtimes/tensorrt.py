@@ -1,6 +1,7 @@
 """TensorRT, on NVIDIA GPUs: engines made from an exported file, once for each GPU, library and checkpoint."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.runtimes.arrays import as_prediction, make_feed
 from egorear_ros.runtimes.base import Float32Array, Images, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.device_buffers import DeviceBuffers
 from egorear_ros.runtimes.engine_cache import EngineKey, cached_engine
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
@@ -79,10 +81,16 @@ class TensorRtRuntime:
                     f"{key.file_name()} from the cache, or set runtime.name to pytorch_compiled."
                 )
             self._context = self._engine.create_execution_context()
+            if self._context is None:
+                raise RuntimeSetupError(
+                    f"TensorRT {library.__version__} cannot make room for the activations of {identity.model_id} on "
+                    f"{gpu}: it is out of memory. End other programs there, or set runtime.name to pytorch."
+                )
             self._stream = torch.cuda.Stream(self._device)
         self._logger, self._identity, self._extrinsics = logger, identity, T_camera_device
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         self._outputs = [name for name in names if self._engine.get_tensor_mode(name) == library.TensorIOMode.OUTPUT]
+        self._buffers, self._lock = DeviceBuffers(self._device), Lock()
         self.description = f"tensorrt {library.__version__}, {config.precision}, on {gpu}"
 
     def run(
@@ -102,19 +110,21 @@ class TensorRtRuntime:
         return as_prediction({name: np.concatenate([part[name] for part in parts]) for name in self._outputs})
 
     def _run(self, feed: dict[str, NDArray[np.generic]]) -> dict[str, Float32Array]:
-        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
-            buffers = {name: torch.from_numpy(values).to(self._device) for name, values in feed.items()}
+        """Return the outputs of at most `MAX_BATCH` frame sets, in memory of the caller's own."""
+        # Context, stream and buffers serve one call at a time, which may not depend on the mode of the first one's caller.
+        with self._lock, torch.inference_mode(), torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+            buffers = {name: self._buffers.filled(name, torch.from_numpy(values)) for name, values in feed.items()}
             for name, buffer in buffers.items():
                 self._context.set_input_shape(name, tuple(buffer.shape))
             for name in self._outputs:
                 shape = tuple(self._context.get_tensor_shape(name))
-                buffers[name] = torch.empty(shape, dtype=torch.float32, device=self._device)
+                buffers[name] = self._buffers.get(name, shape, torch.float32)
             for name, buffer in buffers.items():
                 self._context.set_tensor_address(name, buffer.data_ptr())
             if not self._context.execute_async_v3(self._stream.cuda_stream):
                 raise RuntimeError(f"{self.description}: the engine could not be executed; see the log above.")
             self._stream.synchronize()
-            return {name: buffers[name].cpu().numpy() for name in self._outputs}
+            return {name: buffers[name].to("cpu", copy=True).numpy() for name in self._outputs}
 
 
 def build_engine(library: Any, logger: Any, path: Path) -> bytes:
