@@ -25,7 +25,8 @@ class DeviceBuffers:
         """
         key = (name, shape, dtype)
         if key not in self._tensors:
-            self._tensors[key] = torch.empty(shape, dtype=dtype, device=self._device)
+            with torch.inference_mode(False):  # or later calls outside of that mode could not write to it
+                self._tensors[key] = torch.empty(shape, dtype=dtype, device=self._device)
         return self._tensors[key]
 
     def filled(self, name: str, values: Tensor) -> Tensor:

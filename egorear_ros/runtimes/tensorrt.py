@@ -111,8 +111,8 @@ class TensorRtRuntime:
 
     def _run(self, feed: dict[str, NDArray[np.generic]]) -> dict[str, Float32Array]:
         """Return the outputs of at most `MAX_BATCH` frame sets, in memory of the caller's own."""
-        # Context, stream and buffers serve one call at a time, which may not depend on the mode of the first one's caller.
-        with self._lock, torch.inference_mode(), torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+        # Context, stream and buffers serve one call at a time.
+        with self._lock, torch.cuda.device(self._device), torch.cuda.stream(self._stream):
             buffers = {name: self._buffers.filled(name, torch.from_numpy(values)) for name, values in feed.items()}
             for name, buffer in buffers.items():
                 self._context.set_input_shape(name, tuple(buffer.shape))

@@ -158,6 +158,12 @@ def test_results_belong_to_the_caller(runtime: TensorRtRuntime) -> None:
     np.testing.assert_allclose(second.joints_cm - kept, 8.0)
 
 
+def test_a_first_call_in_inference_mode_binds_no_other(runtime: TensorRtRuntime) -> None:
+    with torch.inference_mode():
+        first = runtime.run(level(1.0)).joints_cm
+    np.testing.assert_array_equal(runtime.run(level(1.0)).joints_cm, first)
+
+
 def test_batches_are_split_and_masks_are_read(runtime: TensorRtRuntime) -> None:
     batch = 2 * MAX_BATCH + 3
     mask = np.ones((batch, 2), dtype=bool)
