@@ -18,7 +18,7 @@ from egorear_ros.models.lifter import Lift
 from egorear_ros.models.small.network import EgoRearSmall, SmallOutput
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
-from egorear_ros.runtimes.onnx_file import FORMAT, INPUTS
+from egorear_ros.runtimes.onnx_file import FORMAT, INPUTS, write_onnx
 from egorear_ros.runtimes.precision import reduce_precision
 from egorear_ros.skeleton import EGO4VIEW
 
@@ -110,7 +110,7 @@ def export_onnx(
         _trace(Portable(network, precision).eval(), names, output_names(network), identity, partial, opset)
         model = onnx.load(str(partial))
         set_metadata(model, {**_constants(), **identity.to_metadata(), "precision": precision})
-        onnx.save(model, str(partial))
+        write_onnx(model, partial)
         del model
         if finish is not None:
             finish(partial)

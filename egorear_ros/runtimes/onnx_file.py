@@ -1,21 +1,84 @@
-"""Reading exported files: whose they are, before anything is computed."""
+"""Exported files: sealed with a checksum; whose they are, and whether they are whole, before anything is computed."""
 
 from collections.abc import Collection
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from egorear_ros.runtimes.checksum import sha256_of
 from egorear_ros.runtimes.identity import ModelFileError, ModelIdentity
 from egorear_ros.runtimes.install import import_library
 
-FORMAT = "egorear_onnx/1"
+FORMAT = "egorear_onnx/2"
+"""The first had no checksum."""
+
+CHECKSUM = "content_sha256"
+UNKNOWN = "0" * 64
 INPUTS = ("images", "view_mask", "T_camera_device")
+
+
+def write_onnx(model: Any, path: Path) -> None:
+    """Write a parsed ONNX file, sealed: its last metadata are the checksum of all bytes before them.
+
+    Protobuf allows that: a message may be continued by another one, whose entries are appended to its own.
+
+    Args:
+        model: parsed; a checksum that it has from before is removed.
+        path: file to write.
+    """
+    entries = [entry for entry in model.metadata_props if entry.key != CHECKSUM]
+    del model.metadata_props[:]
+    model.metadata_props.extend(entries)
+    content = model.SerializeToString()
+    with path.open("wb") as file:
+        file.write(content)
+        file.write(_seal(sha256(content).hexdigest()))
+
+
+def stored_checksum(path: Path) -> str:
+    """Return the checksum that a file says it has.
+
+    Raises:
+        ModelFileError: it ends otherwise than `write_onnx` does.
+    """
+    seal = _seal(UNKNOWN)
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - len(seal)))
+        found = file.read()
+    checksum = found[-len(UNKNOWN) :].decode("ascii", errors="replace")
+    if found != _seal(checksum):
+        raise _changed(path)
+    return checksum
+
+
+def check_content(path: Path) -> None:
+    """Check that a file's bytes are the ones that `write_onnx` wrote.
+
+    Raises:
+        ModelFileError: they are not.
+    """
+    expected = stored_checksum(path)
+    if sha256_of(path, path.stat().st_size - len(_seal(UNKNOWN))) != expected:
+        raise _changed(path)
+
+
+def _seal(checksum: str) -> bytes:
+    onnx = import_library("onnx", "onnx")
+    return bytes(onnx.ModelProto(metadata_props=[{"key": CHECKSUM, "value": checksum}]).SerializeToString())
+
+
+def _changed(path: Path) -> ModelFileError:
+    return ModelFileError(
+        f"{path}: its content is not what was written: it is damaged, or another program has changed it. Export it "
+        "again with `egorear export`."
+    )
 
 
 def read_onnx(path: Path) -> Any:
     """Return a parsed ONNX file.
 
     Raises:
-        ModelFileError: it is missing or damaged, or not of this package.
+        ModelFileError: it is missing or damaged, or not of this package, or of an earlier format.
         NotInstalledError: the package onnx is not there.
     """
     onnx = import_library("onnx", "onnx")
@@ -30,6 +93,7 @@ def read_onnx(path: Path) -> Any:
     if found != FORMAT:
         what = "it is empty or of another program" if found is None else f"its format is {found!r}"
         raise ModelFileError(f"{path}: {what}; this program reads {FORMAT!r}. Write it with `egorear export`.")
+    check_content(path)
     return model
 
 

@@ -13,6 +13,7 @@ from egorear_ros.runtimes.factory import own_extrinsics
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.install import import_library
 from egorear_ros.runtimes.onnx_export import ExportError, example_inputs
+from egorear_ros.runtimes.onnx_file import check_content
 from egorear_ros.runtimes.pytorch import PyTorchRuntime
 
 BATCHES = (1, 3)
@@ -64,12 +65,14 @@ def verify_onnx(
             of them with views missing, in batches of one and three.
 
     Raises:
+        ModelFileError: its checksum is another one.
         ExportError: they differ by more than `WORST_MM` or `MEAN_MM` allow.
         NotInstalledError: ONNX Runtime is not there.
     """
     library = import_library("onnxruntime", "onnx")
     options = library.SessionOptions()
     options.log_severity_level = 3
+    check_content(path)
     session = library.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs = [entry.name for entry in session.get_inputs()]
     plain = PyTorchRuntime(network, RuntimeConfig(device="cpu"))

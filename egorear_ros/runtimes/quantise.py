@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from egorear_ros.runtimes.base import Float32Array
 from egorear_ros.runtimes.install import import_library
 from egorear_ros.runtimes.onnx_export import ExportError, set_metadata
-from egorear_ros.runtimes.onnx_file import metadata_of
+from egorear_ros.runtimes.onnx_file import metadata_of, write_onnx
 
 MIN_FRAMES = 8
 IMAGE_CHANNELS = 3
@@ -75,7 +75,7 @@ def quantise_onnx(
         root.setLevel(level)
     model = onnx.load(str(target))
     set_metadata(model, {**kept, "precision": "int8", "calibration_frame_sets": str(len(images))})
-    onnx.save(model, str(target))
+    write_onnx(model, target)
 
 
 def _feeds(images: Sequence[Float32Array], T_camera_device: Float32Array | None) -> Iterator[Feed]:

@@ -15,11 +15,11 @@ from torch import nn
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.models.egotap.network import EgoTap
 from egorear_ros.models.size import ModelSize
-from egorear_ros.runtimes.base import ManyCallers, Prediction, RuntimeSetupError
+from egorear_ros.runtimes.base import ManyCallers, NotInstalledError, Prediction, RuntimeSetupError
 from egorear_ros.runtimes.factory import MAKERS, make_runtime
 from egorear_ros.runtimes.identity import ModelFileError
 from egorear_ros.runtimes.onnx_cache import cache_folder, cached_onnx
-from egorear_ros.runtimes.onnx_file import FORMAT, check_onnx
+from egorear_ros.runtimes.onnx_file import FORMAT, check_onnx, write_onnx
 from egorear_ros.runtimes.onnxruntime import PROVIDERS, choose_provider
 
 ENGINES = {"pytorch": ("torch",), "onnxruntime": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
@@ -99,7 +99,8 @@ def test_bfloat16_is_near() -> None:
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_a_library_that_is_missing_is_named(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, engine, None)
-    with pytest.raises(RuntimeSetupError, match=rf"{engine} cannot be imported.*pip install '\.\[.*pytorch"):
+    words = rf"{engine} cannot be imported.*`pip install '\.\[\w+\]'`, or set runtime\.name to pytorch\.$"
+    with pytest.raises(NotInstalledError, match=words):
         build(network(), config(engine))
 
 
@@ -167,7 +168,7 @@ def test_a_file_that_says_half_of_what_it_is_is_named(tmp_path: Path) -> None:
     model = onnx.ModelProto()
     model.metadata_props.add(key="format", value=FORMAT)
     path = tmp_path / "half.onnx"
-    path.write_bytes(model.SerializeToString())
+    write_onnx(model, path)
     with pytest.raises(ModelFileError, match=r"half.onnx: its metadata lack or garble 'views'. Export the model again"):
         check_onnx(path, tiny_identity(network()))
 
@@ -199,6 +200,10 @@ def test_auto_takes_what_is_faster_and_agrees(
         runtime = build(made, config("auto"))
     assert isinstance(runtime, Shifted) == chosen
     assert "onnxruntime is left out: onnxruntime cannot be imported" in caplog.text
+    assert "set runtime.name" not in caplog.text, "nobody has to: the others are tried"
+    times = [record.getMessage() for record in caplog.records if " takes " in record.getMessage()]
+    expected = ["pytorch takes 2000.0 ms.", *(["openvino takes 1000.0 ms."] if chosen else [])]
+    assert times == [f"runtime.name auto: {words}" for words in expected], "each once"
     assert f"chosen: {runtime.description}" in caplog.text
     assert chosen or "openvino is left out: its joints are" in caplog.text
 
