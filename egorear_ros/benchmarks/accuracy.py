@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from egorear_ros import __version__
-from egorear_ros.benchmarks.report import Row
+from egorear_ros.benchmarks.report import NOT_MEASURED, Row
 from egorear_ros.config import RuntimeConfig, SourceConfig
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.runtimes.base import NotInstalledError, RuntimeSetupError
@@ -92,7 +92,7 @@ def measure_accuracy(
             config = RuntimeConfig(name=name, precision=precision, model=model, fallback=False)
             runtime = make_runtime(subject.network, config, subject.identity)
         except (NotInstalledError, RuntimeSetupError) as error:
-            rows.append(Row(title, f"not measured: {str(error).partition('. ')[0]}"))
+            rows.append(Row(title, f"{NOT_MEASURED}: {str(error).partition('. ')[0]}"))
             continue
         rows.append(_row(title, _errors_mm(runtime, samples), plain_mm))
     return rows

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from egorear_ros.benchmarks.report import Report
+from egorear_ros.benchmarks.report import NOT_MEASURED, Report
 
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+"""Not the digits of a name, such as fp16 or p95."""
 
 
 class CompareError(ValueError):
@@ -23,7 +24,7 @@ class Change:
         quantity: benchmark and quantity.
         earlier: as it was written.
         now: likewise.
-        ratio: first number of now over that of earlier; None where one of them has none.
+        ratio: first number of now over that of earlier; None where one of them has none or was not measured.
     """
 
     quantity: str
@@ -81,6 +82,8 @@ def compare_reports(reports: Sequence[Report], earlier: Earlier) -> list[Change]
 
 
 def _ratio(earlier: str, now: str) -> float | None:
+    if earlier.startswith(NOT_MEASURED) or now.startswith(NOT_MEASURED):
+        return None  # the numbers in it are part of the reason
     first, second = _NUMBER.search(earlier), _NUMBER.search(now)
     if first is None or second is None:
         return None

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+NOT_MEASURED = "not measured"
+"""How the value of a row begins that has none; the reason follows."""
+
 
 class NoBlockError(ValueError):
     """A page has no place for a table: says what to add."""

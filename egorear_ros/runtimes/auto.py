@@ -88,7 +88,7 @@ def _measure(
             LOG.log(level, "runtime.name auto: %s %s: %s", name, what, _reason(error))
             continue
         engines[name], times_ms[name] = engine, time_ms
-        LOG.info("runtime.name auto: %s takes %.1f ms, pytorch %.1f ms.", name, times_ms[name], times_ms["pytorch"])
+        LOG.info("runtime.name auto: %s takes %.1f ms.", name, time_ms)
     best = min(times_ms, key=times_ms.__getitem__)
     remember(record, best, times_ms)
     LOG.info("runtime.name auto: chosen: %s.", engines[best].description)

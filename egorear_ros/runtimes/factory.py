@@ -6,7 +6,7 @@ from torch import nn
 
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.models.anchors import AnchorProjection
-from egorear_ros.runtimes.base import Float32Array, Runtime, RuntimeSetupError
+from egorear_ros.runtimes.base import Float32Array, NotInstalledError, Runtime, RuntimeSetupError
 from egorear_ros.runtimes.fallback import FallbackRuntime, next_engines
 from egorear_ros.runtimes.identity import ModelIdentity
 from egorear_ros.runtimes.pytorch import OptimizedPyTorchRuntime, PyTorchRuntime, choose_device
@@ -55,7 +55,10 @@ def _make(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity, co
         from egorear_ros.runtimes.auto import choose_runtime
 
         return choose_runtime(network, config, identity, MAKERS)
-    return MAKERS[config.name](network, config, identity)
+    try:
+        return MAKERS[config.name](network, config, identity)
+    except NotInstalledError as error:
+        raise NotInstalledError(f"{str(error).removesuffix('.')}, or set runtime.name to pytorch.") from error
 
 
 def _check_model_file(config: RuntimeConfig) -> None:

@@ -21,5 +21,5 @@ def import_library(module: str, extra: str) -> Any:
     except ImportError as error:
         raise NotInstalledError(
             f"{module} cannot be imported ({error}). In a checkout of egorear_ros install it with "
-            f"`pip install '.[{extra}]'`, or set runtime.name to pytorch."
+            f"`pip install '.[{extra}]'`."
         ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from egorear_ros.benchmarks.compare import CompareError, check_common, compare_reports, read_earlier
+from egorear_ros.benchmarks.compare import CompareError, Earlier, check_common, compare_reports, read_earlier
 from egorear_ros.benchmarks.report import Report, Row
 from egorear_ros.benchmarks.scaling import Curve, _rows
 
@@ -45,6 +45,28 @@ def test_nothing_in_common(tmp_path: Path) -> None:
         check_common(["model", "wearer"], earlier)
     check_common(["model", "lag"], earlier)
     assert compare_reports([NOW], earlier) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ratio"),
+    [
+        ("not measured: runtime.precision fp16 is for GPUs", "MPJPE 92.10 mm, 3 worst", None),
+        ("MPJPE 92.10 mm", "not measured: runtime.precision fp16 is for GPUs", None),
+        ("not measured: 3 of 4", "not measured: 3 of 4", None),
+        ("p95 40 ms", "p95 20 ms", 0.5),
+        ("openvino fp32 at 1,200.5 ms", "openvino fp16 at 2,401.0 ms", 2.0),
+        ("-2e-3 mm", "4e-3 mm", -2.0),
+        ("fp16", "fp32", None),
+        ("0 ms", "1 ms", None),
+    ],
+)
+def test_ratios_are_of_what_was_measured(before: str, now: str, ratio: float | None) -> None:
+    def report(value: str) -> Report:
+        return Report("accuracy", "t", "c", "m", [Row("fp16", value)])
+
+    earlier = Earlier(Path("bench.json"), "m", {("accuracy", "fp16"): before})
+    (change,) = compare_reports([report(now)], earlier)
+    assert change.ratio == (None if ratio is None else pytest.approx(ratio))
 
 
 def test_scaling_compares_times(tmp_path: Path) -> None:
