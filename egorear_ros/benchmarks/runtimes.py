@@ -9,49 +9,59 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from egorear_ros import __version__
-from egorear_ros.benchmarks.report import Row
+from egorear_ros.benchmarks.report import NOT_MEASURED, Row
+from egorear_ros.benchmarks.verdicts import BATCH, Measured, verdicts
 from egorear_ros.runtimes.base import NotInstalledError, RuntimeSetupError
 
 if TYPE_CHECKING:
     from egorear_ros.benchmarks.networks import Subject
     from egorear_ros.runtimes.base import Float32Array, Images, Runtime
 
-CPU = (
-    ("pytorch", "fp32"),
-    ("pytorch", "bf16"),
-    ("pytorch_compiled", "fp32"),
-    ("onnxruntime", "fp32"),
-    ("onnxruntime", "int8"),
-    ("openvino", "fp32"),
-    ("openvino", "bf16"),
-    ("openvino", "int8"),
+
+class Engine(NamedTuple):
+    """What is measured: `runtime.name`, `runtime.precision` and `runtime.provider`."""
+
+    name: str
+    precision: str
+    provider: str = "auto"
+
+    @property
+    def title(self) -> str:
+        """In rows."""
+        by = "" if self.provider == "auto" else f" by {self.provider}"
+        return f"{self.name}{by} {self.precision}"
+
+
+CPU: tuple[Engine, ...] = (
+    Engine("pytorch", "fp32"),
+    Engine("pytorch", "bf16"),
+    Engine("pytorch_compiled", "fp32"),
+    Engine("onnxruntime", "fp32"),
+    Engine("onnxruntime", "int8"),
+    Engine("openvino", "fp32"),
+    Engine("openvino", "bf16"),
+    Engine("openvino", "int8"),
 )
-GPU = (
-    ("pytorch", "fp32"),
-    ("pytorch", "bf16"),
-    ("pytorch", "fp16"),
-    ("pytorch_compiled", "fp32"),
-    ("pytorch_compiled", "bf16"),
-    ("pytorch_compiled", "fp16"),
-    ("onnxruntime", "fp32"),
-    ("tensorrt", "fp32"),
-    ("tensorrt", "fp16"),
+GPU: tuple[Engine, ...] = (
+    Engine("pytorch", "fp32"),
+    Engine("pytorch", "bf16"),
+    Engine("pytorch", "fp16"),
+    Engine("pytorch_compiled", "fp32"),
+    Engine("pytorch_compiled", "bf16"),
+    Engine("pytorch_compiled", "fp16"),
+    Engine("onnxruntime", "fp32"),
+    Engine("onnxruntime", "fp16"),
+    Engine("onnxruntime", "fp32", "tensorrt"),
+    Engine("onnxruntime", "fp16", "tensorrt"),
+    Engine("tensorrt", "fp32"),
+    Engine("tensorrt", "fp16"),
 )
 ROUNDS = 7
-BATCH = 64
-"""Frame sets at a time where throughput is measured, on GPUs."""
-
-GPU_MS, GPU_PER_SECOND = 1.5, 3000
-"""Goals of the published model on a GPU, with fewer digits: latency, and frame sets a second in batches."""
-
-SAME_MM = 1e-3
-"""An engine in full precision that moves a joint by more computes something else: its time does not count."""
-
 COMPARED = 4
 """Frame sets whose joints are compared."""
 
@@ -63,42 +73,6 @@ CALIBRATION_SEED = 100
 
 NOT_HERE = 3
 """Exit status of a measurement whose engine is not installed or cannot run here."""
-
-TARGETS = {
-    ("cpu", "fp32"): ("at most 0.333", 1 / 3),
-    ("cpu", "reduced"): ("at most 0.2", 0.2),
-    ("cuda", "fp32"): ("", None),
-    ("cuda", "reduced"): ("at most 0.1", 0.1),
-}
-"""Of the best engine of the published model, by device: time against the plain module's."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One engine.
-
-    Attributes:
-        engine: name and precision.
-        ms: median time of one frame set.
-        plain_ms: of the plain eager module, in turns with it.
-        worst_mm: largest distance of a joint from the plain module's.
-        mean_mm: average distance.
-        peak_mib: most memory of the process while the engine ran alone.
-        per_second: frame sets a second in batches; 0 where it was not measured.
-    """
-
-    engine: str
-    ms: float
-    plain_ms: float
-    worst_mm: float
-    mean_mm: float
-    peak_mib: float
-    per_second: float = 0.0
-
-    @property
-    def ratio(self) -> float:
-        """Time against the plain module's."""
-        return self.ms / self.plain_ms
 
 
 def measure_runtimes(calib: str, models: Sequence[str], folder: Path, threads: int = 0) -> list[Row]:
@@ -119,15 +93,15 @@ def measure_runtimes(calib: str, models: Sequence[str], folder: Path, threads: i
     rows = []
     for model in models:
         found = []
-        for name, precision in GPU if device == "cuda" else CPU:
-            words = [calib, model, name, precision, device, str(folder), str(threads)]
+        for engine in GPU if device == "cuda" else CPU:
+            words = [calib, model, *engine, device, str(folder), str(threads)]
             answer = _run(words)
             if isinstance(answer, str):
-                rows.append(Row(f"{model}: {name} {precision}", f"not measured: {answer}"))
+                rows.append(Row(f"{model}: {engine.title}", f"{NOT_MEASURED}: {answer}"))
                 continue
-            found.append((precision, answer))
+            found.append((engine.precision, answer))
             rows.append(Row(f"{model}: {answer.engine}", _text(answer)))
-        rows += _verdicts(model, device, found)
+        rows += verdicts(model, device, found)
     return rows
 
 
@@ -137,62 +111,6 @@ def _text(found: Measured) -> str:
         f"{found.ms:.1f} ms, {found.ratio:.3f} of plain eager's {found.plain_ms:.0f} ms{batched}, "
         f"joints {found.mean_mm:.2g} mm off ({found.worst_mm:.2g} at most), {found.peak_mib:.0f} MiB while it runs"
     )
-
-
-def _verdicts(model: str, device: str, found: Sequence[tuple[str, Measured]]) -> list[Row]:
-    """Return the best engines; targets are the published model's.
-
-    In full precision an engine must agree with the plain module to win. With fewer digits none does: time alone is
-    compared, and the row says so.
-    """
-    from egorear_ros.benchmarks.networks import PAPER
-
-    rows = []
-    for kind in ("fp32", "reduced"):
-        some = [entry for precision, entry in found if (precision == "fp32") == (kind == "fp32")]
-        if some:
-            words, limit = TARGETS[device, kind] if model == PAPER else ("", None)
-            rows.append(_fastest(model, kind, some, words, limit))
-    if model == PAPER and device == "cuda":
-        rows += _gpu_verdicts(model, [entry for precision, entry in found if precision != "fp32"])
-    return rows
-
-
-def _fastest(model: str, kind: str, some: Sequence[Measured], words: str, limit: float | None) -> Row:
-    """Return the fastest engine of a kind, and whether it is fast enough."""
-    if kind == "fp32":
-        title, condition = f"{model}: fastest fp32", f"joints within {SAME_MM:g} mm of plain eager's"
-        some = [entry for entry in some if entry.worst_mm <= SAME_MM]
-    else:
-        title, condition = f"{model}: fastest with fewer digits", "time alone; accuracy: `egorear bench accuracy`"
-    if not some:
-        return Row(title, f"no engine has {condition}", words, None if limit is None else False)
-    best = min(some, key=lambda entry: entry.ratio)
-    text = f"{best.ratio:.3f} of plain eager ({best.engine}), {condition}"
-    return Row(title, text, words, None if limit is None else best.ratio <= limit)
-
-
-def _gpu_verdicts(model: str, reduced: Sequence[Measured]) -> list[Row]:
-    """Return how soon one frame set is estimated, and how many a second, with fewer digits."""
-    if not reduced:
-        return []
-    first, most = min(reduced, key=lambda entry: entry.ms), max(reduced, key=lambda entry: entry.per_second)
-    latency = f"{first.ms:.2f} ms from prepared images to joints ({first.engine})"
-    rate = f"{most.per_second:,.0f} framesets/s in batches of {BATCH} ({most.engine})"
-    return [
-        Row(
-            f"{model}: one frameset with fewer digits, time alone",
-            latency,
-            f"at most {GPU_MS:g} ms",
-            first.ms <= GPU_MS,
-        ),
-        Row(
-            f"{model}: many with fewer digits, time alone",
-            rate,
-            f"at least {GPU_PER_SECOND:,}",
-            most.per_second >= GPU_PER_SECOND,
-        ),
-    ]
 
 
 def _run(words: Sequence[str]) -> Measured | str:
@@ -219,6 +137,7 @@ def _measure(args: argparse.Namespace) -> Measured:
     config = RuntimeConfig(
         name=args.engine,
         precision=args.precision,
+        provider=args.provider,
         device=args.device,
         threads=args.threads,
         model=str(_quantised(subject, args.folder)) if args.precision == "int8" else "",
@@ -245,7 +164,7 @@ def _measure(args: argparse.Namespace) -> Measured:
         engine.run(many)
         per_second = BATCH / statistics.median(_seconds(engine, many) for _ in range(ROUNDS))
     return Measured(
-        f"{args.engine} {args.precision}",
+        Engine(args.engine, args.precision, args.provider).title,
         1e3 * statistics.median(times),
         1e3 * statistics.median(plain_times),
         10.0 * float(np.max(errors_cm)),
@@ -309,7 +228,7 @@ def reason(error: RuntimeSetupError) -> str:
 
 def _main() -> int:
     parser = argparse.ArgumentParser()
-    for name in ("calib", "model", "engine", "precision", "device"):
+    for name in ("calib", "model", "engine", "precision", "provider", "device"):
         parser.add_argument(name)
     parser.add_argument("folder", type=Path)
     parser.add_argument("threads", type=int)

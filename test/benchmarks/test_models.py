@@ -1,6 +1,8 @@
-"""Benchmarks of the model: networks that move, rigs of any number of views, verdicts."""
+"""Benchmarks of the model: networks that move, rigs of any number of views."""
 
+import json
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import tiny_networks as tiny
 
 from egorear_ros.benchmarks import rendered, runtimes
 from egorear_ros.benchmarks.networks import Subject, _enliven
-from egorear_ros.benchmarks.runtimes import NOT_HERE, Measured, _verdicts
+from egorear_ros.benchmarks.runtimes import NOT_HERE
 from egorear_ros.benchmarks.scaling import Curve, _draw, rig_of
+from egorear_ros.benchmarks.verdicts import Measured
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.estimators.preprocess import normalise
 from egorear_ros.runtimes.base import NotInstalledError, RuntimeSetupError
@@ -84,7 +87,7 @@ def test_engines_that_cannot_run_here_say_why(
         raise RuntimeSetupError("provider cuda: this ONNX Runtime has\n CPU | Azure. Install onnxruntime-gpu.")
 
     monkeypatch.setattr(runtimes, "_measure", cannot)
-    monkeypatch.setattr("sys.argv", ["x", "rig", "paper", "onnxruntime", "fp32", "cuda", "models", "0"])
+    monkeypatch.setattr("sys.argv", ["x", "rig", "paper", "onnxruntime", "fp32", "auto", "cuda", "models", "0"])
     assert runtimes._main() == NOT_HERE
     printed = capsys.readouterr().out
 
@@ -97,42 +100,34 @@ def test_engines_that_cannot_run_here_say_why(
     assert runtimes.reason(missing) == "openvino cannot be imported"
 
 
-def test_verdicts_are_of_the_fastest() -> None:
-    found = [
-        ("fp32", Measured("pytorch fp32", 600.0, 1000.0, 0.001, 0.001, 900.0)),
-        ("fp32", Measured("openvino fp32", 320.0, 1000.0, 0.001, 0.001, 900.0)),
-        ("int8", Measured("openvino int8", 210.0, 1000.0, 1.0, 1.0, 900.0)),
-    ]
-    whole, reduced = _verdicts("paper", "cpu", found)
-    assert (whole.met, reduced.met) == (True, False)
-    assert whole.value == "0.320 of plain eager (openvino fp32), joints within 0.001 mm of plain eager's"
-    assert reduced.value.endswith("(openvino int8), time alone; accuracy: `egorear bench accuracy`")
-    assert [row.met for row in _verdicts("egorear-small", "cpu", found)] == [None, None]
-    assert [row.quantity for row in _verdicts("paper", "cpu", found[2:])] == ["paper: fastest with fewer digits"]
+def test_every_engine_is_asked_for_as_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with a GPU whose ONNX Runtime has none of its providers."""
+    asked = []
 
+    def process(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        *_, name, precision, provider, device, folder, threads = command
+        asked.append((name, precision, provider))
+        assert (device, folder, threads) == ("cuda", "models", "2")
+        if name == "onnxruntime":
+            return subprocess.CompletedProcess(command, NOT_HERE, f"\nno provider {provider}\n", "")
+        found = Measured(f"{name} {precision}", 1.0, 90.0, 0.0, 0.0, 900.0, 9000.0)
+        return subprocess.CompletedProcess(command, 0, json.dumps(asdict(found)), "")
 
-def test_engines_with_other_joints_do_not_win() -> None:
-    right = ("fp32", Measured("pytorch fp32", 600.0, 1000.0, 0.001, 0.0001, 900.0))
-    wrong = ("fp32", Measured("openvino fp32", 100.0, 1000.0, 0.0011, 0.0001, 900.0))
-    (row,) = _verdicts("paper", "cpu", [right, wrong])
-    assert row.met is False and "(pytorch fp32)" in row.value
-    (row,) = _verdicts("paper", "cpu", [wrong])
-    assert (row.value, row.met) == ("no engine has joints within 0.001 mm of plain eager's", False)
-    (row,) = _verdicts("egorear-small", "cpu", [wrong])
-    assert row.met is None
-
-
-def test_verdicts_on_a_gpu() -> None:
-    found = [
-        ("fp32", Measured("pytorch fp32", 1.0, 90.0, 0.0, 0.0, 900.0, 9000.0)),
-        ("bf16", Measured("pytorch_compiled bf16", 1.4, 90.0, 0.1, 0.1, 900.0, 2500.0)),
-        ("fp16", Measured("tensorrt fp16", 1.7, 90.0, 0.1, 0.1, 900.0, 3100.0)),
-    ]
-    *_, latency, rate = _verdicts("paper", "cuda", found)
-    assert (latency.value, latency.met) == ("1.40 ms from prepared images to joints (pytorch_compiled bf16)", True)
-    assert (rate.value, rate.met) == ("3,100 framesets/s in batches of 64 (tensorrt fp16)", True)
-    assert [row.met for row in _verdicts("paper", "cuda", [found[0], found[2]])[-2:]] == [False, True]
-    assert len(_verdicts("paper", "cuda", found[:1])) == 1
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(subprocess, "run", process)
+    rows = runtimes.measure_runtimes("rig", ["paper"], Path("models"), 2)
+    for precision in ("fp32", "fp16"):
+        assert ("onnxruntime", precision, "auto") in asked
+        assert ("onnxruntime", precision, "tensorrt") in asked
+        assert ("tensorrt", precision, "auto") in asked
+    skipped = {row.quantity: row.value for row in rows if row.value.startswith("not measured")}
+    assert skipped == {
+        "paper: onnxruntime fp32": "not measured: no provider auto",
+        "paper: onnxruntime fp16": "not measured: no provider auto",
+        "paper: onnxruntime by tensorrt fp32": "not measured: no provider tensorrt",
+        "paper: onnxruntime by tensorrt fp16": "not measured: no provider tensorrt",
+    }
+    assert len({row.quantity for row in rows}) == len(rows)
 
 
 def test_growth_and_its_picture(tmp_path: Path) -> None:
