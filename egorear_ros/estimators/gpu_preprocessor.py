@@ -7,7 +7,7 @@ the model's stream only for the images themselves.
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from egorear_ros.estimators.base import EstimateError
 from egorear_ros.estimators.device_resize import DeviceResize
 from egorear_ros.estimators.preprocess import IMAGE_MEAN, IMAGE_STD, decode
 from egorear_ros.estimators.preprocessor import NetworkInput, mask_of
@@ -99,8 +100,17 @@ class GpuPreprocessor:
             EstimateError: an image is damaged or does not fit its lens.
             RuntimeError: the GPU failed.
         """
-        begin_s = time.perf_counter()
         slot = self._take()
+        try:
+            return self._make(frames, slot)
+        except EstimateError:  # the images' fault: the memory is as good as before
+            with self._lock:
+                self._free.append(slot)
+            raise
+
+    def _make(self, frames: Mapping[str, Frame], slot: _Slot) -> NetworkInput:
+        """Return the input that frames make in a slot; no thread writes to it any more when this raises."""
+        begin_s = time.perf_counter()
         with torch.inference_mode(), torch.cuda.stream(self._stream):
             on_device, sizes = self._decode(frames, slot)
             decoded_s = time.perf_counter()
@@ -137,9 +147,11 @@ class GpuPreprocessor:
         sizes = {view: (pixels.shape[1], pixels.shape[0]) for view, pixels in found.items()}
         parts = {view: (frame, index, slot) for index, (view, frame) in enumerate(frames.items()) if view not in found}
         jobs = {view: self._pool.submit(self._one, *part) for view, part in parts.items()} if self.in_threads else {}
-        # The slot of a set that failed is not used again: its other views may still be written to.
-        for view, part in parts.items():
-            found[view], sizes[view] = jobs[view].result() if jobs else self._one(*part)
+        try:
+            for view, part in parts.items():
+                found[view], sizes[view] = jobs[view].result() if jobs else self._one(*part)
+        finally:
+            wait(jobs.values())  # of a set that failed, other views may still be written to
         return found, {view: sizes[view] for view in frames}
 
     def _one(self, frame: Frame, index: int, slot: _Slot) -> tuple[Tensor, tuple[int, int]]:

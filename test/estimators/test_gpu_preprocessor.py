@@ -55,15 +55,16 @@ def test_reduced_jpegs_and_one_thread(rig: Rig, frame_set: Callable[..., FrameSe
     assert_alike(array(preprocess(frames)), expected)
 
 
+def address(inputs: NetworkInput) -> int:
+    assert not isinstance(inputs.images, np.ndarray)
+    return inputs.images.tensor.data_ptr()
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_memory_is_used_again_and_never_twice_at_once(
     device: str, rig: Rig, frame_set: Callable[..., FrameSet]
 ) -> None:
     frames, preprocess = frame_set().frames, GpuPreprocessor(rig, SIZE, torch.device(device))
-
-    def address(inputs: NetworkInput) -> int:
-        assert not isinstance(inputs.images, np.ndarray)
-        return inputs.images.tensor.data_ptr()
 
     first, second = preprocess(frames), preprocess(frames)
     places = {address(first), address(second)}
@@ -93,7 +94,13 @@ def test_damage_names_its_camera_and_the_next_set_is_fine(
     with pytest.raises(EstimateError, match="back_left: damaged jpeg"):
         preprocess(frame_set(back_left=jpeg()[:3000]).frames)
     frames = frame_set().frames
-    assert_alike(array(preprocess(frames)), np.asarray(Preprocessor(rig, SIZE)(frames).images))
+    made = preprocess(frames)
+    assert_alike(array(made), np.asarray(Preprocessor(rig, SIZE)(frames).images))
+    place = address(made)
+    preprocess.release(made)
+    with pytest.raises(EstimateError, match="front_left: damaged jpeg"):
+        preprocess(frame_set(front_left=jpeg()[:3000]).frames)
+    assert address(preprocess(frames)) == place, "its memory is used again"
 
 
 def test_several_threads(rig: Rig, frame_set: Callable[..., FrameSet], jpeg: Callable[..., bytes]) -> None:
