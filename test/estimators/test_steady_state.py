@@ -12,6 +12,7 @@ from PIL import Image
 
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.estimators.egorear import EgoRearEstimator
+from egorear_ros.estimators.preprocessor import Preprocessor
 from egorear_ros.runtimes.base import Images, Prediction, Runtime
 from egorear_ros.runtimes.factory import make_runtime
 from egorear_ros.structures import Frame, FrameSet
@@ -53,7 +54,14 @@ def frame_sets() -> list[FrameSet]:
 def test_a_long_run_keeps_no_memory() -> None:
     network = tiny.tiny_network("small")
     runtime = Watched(make_runtime(network, RuntimeConfig(device="cpu", threads=1), tiny.tiny_identity(network)))
-    estimator = EgoRearEstimator(runtime, tiny.RIG, tiny.SIZE, "test", accept_missing_views=True)
+    made: list[np.ndarray] = []
+
+    def memory(shape: tuple[int, ...]) -> np.ndarray:
+        made.append(np.empty(shape, dtype=np.float32))
+        return made[-1]
+
+    preprocess = Preprocessor(tiny.RIG, tiny.SIZE, make_buffer=memory)
+    estimator = EgoRearEstimator(runtime, tiny.RIG, tiny.SIZE, "test", accept_missing_views=True, preprocess=preprocess)
     sets = frame_sets()
 
     def go_on(count: int) -> tuple[int, int]:
@@ -72,6 +80,7 @@ def test_a_long_run_keeps_no_memory() -> None:
         after, tensors_after = go_on(LONG)
     finally:
         tracemalloc.stop()
-    assert len(runtime.places) == 1, "one set after another needs the memory of one"
+    assert len(made) == 1, "one set after another needs the memory of one"
+    assert runtime.places == {made[0].ctypes.data}
     assert after - before < LEAK_BYTES * LONG
     assert tensors_after == tensors_before
