@@ -21,7 +21,7 @@ from egorear_train.pose_metrics import CM_PER_M, pose_metrics
 from egorear_train.schedule import OptimizerConfig, make_optimizer
 from egorear_train.stages.base import Stage
 
-SMALL_OPTIMIZER = OptimizerConfig(learning_rate=2e-3, weight_decay=0.02, drop_epochs=(), warm_up_steps=200)
+SMALL_OPTIMIZER = OptimizerConfig("muon", learning_rate=2e-3, weight_decay=0.02, drop_epochs=(), warm_up_steps=200)
 """A constant rate: the averaged weights are good at any moment, so nobody has to know the end beforehand."""
 
 

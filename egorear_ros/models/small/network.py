@@ -31,7 +31,13 @@ from egorear_ros.models.views import mask_views
 from egorear_ros.structures import Rig
 
 SMALL = ModelSize(
-    image_size=128, backbone_channels=32, channels=64, attention_heads=4, attention_points=4, lifter_layers=2
+    image_size=128,
+    backbone_channels=32,
+    channels=64,
+    attention_heads=4,
+    attention_points=4,
+    lifter_layers=2,
+    context_channels=128,
 )
 """The size that is shipped, for four views."""
 
