@@ -51,5 +51,5 @@ def test_ray_that_is_not_installed_is_named(inputs: Path, tmp_path: Path, monkey
     import sys
 
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SynthError, match=r"needs the package ray .*pip install 'egorear_ros\[ray\]'"):
+    with pytest.raises(SynthError, match=r"needs the package ray .*pip install '.\[ray\]'"):
         RayWorkers(Job(tiny_settings(inputs), tmp_path, tmp_path), "local")
