@@ -1,10 +1,10 @@
 """What each view shows as a whole: joints that no view sees are guessed from everything else that is seen."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.look import CrossAttention
 from egorear_ros.models.small.rays import ViewRays
 from egorear_ros.models.transformer import FeedForward
 from egorear_ros.models.views import repeat_as
@@ -46,26 +46,17 @@ class ContextLayer(nn.Module):
         """Build the layer for queries of `size.channels` and tokens of `size.context_channels`."""
         super().__init__()
         dim, inner = size.channels, size.context_channels
-        self.heads = size.attention_heads
         self.norm_look, self.norm_think = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.q_proj, self.kv_proj, self.out_proj = (
-            nn.Linear(dim, inner),
-            nn.Linear(inner, 2 * inner),
-            nn.Linear(inner, dim),
-        )
+        self.look = CrossAttention(dim, size.attention_heads, inner)
         self.think = FeedForward(dim, 2 * inner)
         # Networks that were trained without it can go on from where they are.
         last = self.think.layers[-1]
         assert isinstance(last, nn.Linear)
-        for layer in (self.out_proj, last):
+        for layer in (self.look.out_proj, last):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
     def forward(self, query: Tensor, tokens: Tensor, keys: Tensor | None) -> Tensor:
         """Map (B, J, D) queries and (B, N, D') tokens, (B, N) `keys` True where to look, to (B, J, D)."""
-        q = self.q_proj(self.norm_look(query)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        k, v = self.kv_proj(tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mask = None if keys is None else keys[:, None, None]
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        query = query + self.out_proj(seen.transpose(1, 2).flatten(-2))
+        query = query + self.look(self.norm_look(query), tokens, keys)
         return query + self.think(self.norm_think(query))

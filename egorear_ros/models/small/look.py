@@ -30,17 +30,29 @@ def with_nobody(tokens: Tensor, keys: Tensor, nobody: Tensor) -> tuple[Tensor, T
 class CrossAttention(nn.Module):
     """Queries collect what tokens say."""
 
-    def __init__(self, dim: int, heads: int) -> None:
-        """Build the projections."""
-        super().__init__()
-        self.heads = heads
-        self.q_proj, self.kv_proj, self.out_proj = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim), nn.Linear(dim, dim)
+    def __init__(self, dim: int, heads: int, token_dim: int | None = None) -> None:
+        """Build the projections.
 
-    def forward(self, query: Tensor, tokens: Tensor, keys: Tensor) -> Tensor:
-        """Map (B, J, D) queries and (B, N, D) tokens, (B, N) `keys` True where to look, to (B, J, D)."""
+        Args:
+            dim: D, of queries.
+            heads: of the attention.
+            token_dim: D' of tokens, and width of the attention; None: D.
+        """
+        super().__init__()
+        inner = token_dim or dim
+        self.heads = heads
+        self.q_proj, self.kv_proj, self.out_proj = (
+            nn.Linear(dim, inner),
+            nn.Linear(inner, 2 * inner),
+            nn.Linear(inner, dim),
+        )
+
+    def forward(self, query: Tensor, tokens: Tensor, keys: Tensor | None) -> Tensor:
+        """Map (B, J, D) queries and (B, N, D') tokens to (B, J, D); (B, N) `keys` are True where to look, None: all."""
         q = self.q_proj(query).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv_proj(tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=keys[:, None, None])
+        mask = None if keys is None else keys[:, None, None]
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out_proj(seen.transpose(1, 2).flatten(-2))
 
 

@@ -24,7 +24,7 @@ def network(views: int = 4, size: ModelSize = TINY, **options: bool) -> EgoRearS
         # Below the cameras, where all of them look.
         net.lifter.mean_pose_cm.copy_(torch.tensor([0.0, 20.0, 80.0]))
         for layer in net.lifter.context_layers:
-            layer.out_proj.weight.normal_(0.0, 0.5)
+            layer.look.out_proj.weight.normal_(0.0, 0.5)
             layer.think.layers[-1].weight.normal_(0.0, 0.5)
     return net.eval().requires_grad_(False)
 
