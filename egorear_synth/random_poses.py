@@ -77,7 +77,7 @@ class RandomPoses:
         self._body, self._limbs = body, measure_limbs(body)
         self._contacts = ContactPoints(body)
         relaxed = _relaxed()
-        self._shapes = BodyShapes(body, self._bones(relaxed.shares[None], relaxed.root[None])[0])
+        self._shapes = BodyShapes(body, relaxed_bones(body))
         self.keys = self._make_keys(relaxed)
         self._shares = np.stack([key.shares for key in self.keys])
         self._root = np.stack([key.root for key in self.keys])
@@ -124,8 +124,7 @@ class RandomPoses:
         return tuple(table[index] + way * (table[index + 1] - table[index]) for table in (self._shares, self._root))  # type: ignore[return-value]
 
     def _bones(self, shares: FloatArray, root: FloatArray) -> FloatArray:
-        rotations = articulate(self._body, angles_from_shares(shares), root_rotations(root))
-        return place_bones(self._body, rotations)
+        return _bones(self._body, shares, root)
 
     def _durations(self) -> FloatArray:
         # How an arm turns about itself is no straight line, so speeds are those on the way.
@@ -219,9 +218,20 @@ class RandomPoses:
         return times, path
 
 
+def relaxed_bones(body: Body) -> FloatArray:
+    """Return (B, 4, 4) transforms from rest of the bones of a body that stands relaxed."""
+    relaxed = _relaxed()
+    bones: FloatArray = _bones(body, relaxed.shares[None], relaxed.root[None])[0]
+    return bones
+
+
 def minimum_jerk(u: FloatArray) -> FloatArray:
     """Return the share of the way at the share `u` of the time."""
     return u * u * u * (10.0 - 15.0 * u + 6.0 * u * u)
+
+
+def _bones(body: Body, shares: FloatArray, root: FloatArray) -> FloatArray:
+    return place_bones(body, articulate(body, angles_from_shares(shares), root_rotations(root)))
 
 
 def _relaxed() -> Key:

@@ -48,6 +48,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add(
         "--procedural", type=float, default=0.2, metavar="SHARE", help="of the others, built-in motion instead of clips"
     )
+    add("--mixed", type=float, default=0.0, metavar="SHARE", help="of clips, with arms from elsewhere (default: 0)")
     add("--clip-rate", type=float, default=120.0, metavar="HZ", help="of AMC clips, which do not say (default: 120)")
     add("--textures", default="", metavar="DIR", help="folder of your own images, for floors, walls and furniture")
     add("--split", type=_split, default=(80.0, 10.0, 10.0), metavar="80/10/10", help="train, validation, test, percent")
@@ -100,6 +101,7 @@ def _settings(args: argparse.Namespace) -> "Settings":
         samples=args.samples,
         random_pose=args.random_pose,
         procedural=args.procedural,
+        mixed=args.mixed,
         clip_rate_hz=args.clip_rate,
         textures=args.textures,
         split=args.split,

@@ -95,13 +95,18 @@ def count_sequences(sequences: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         "sequences": len(sequences),
         "frames": sum(known["frames"] for known in sequences),
         "images": sum(known["frames"] * len(known["image_sizes"]) for known in sequences),
-        "clips": len({known["motion"]["clip"] for known in sequences if "clip" in known["motion"]}),
+        "clips": len({clip for known in sequences for clip in clip_names(known["motion"])}),
     }
+
+
+def clip_names(motion: Mapping[str, Any]) -> list[str]:
+    """Return the clips of a sequence's movement: none, one, or those of its legs and of all above."""
+    return [str(part["clip"]) for part in (motion, motion.get("upper") or {}) if "clip" in part]
 
 
 def _clips(sequences: Iterable[Mapping[str, Any]], split: str) -> list[str]:
     chosen = [known["motion"] for known in sequences if known["split"] == split]
-    return sorted({motion["clip"] for motion in chosen if "clip" in motion})
+    return sorted({clip for motion in chosen for clip in clip_names(motion)})
 
 
 def _distinct(values: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

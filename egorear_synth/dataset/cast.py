@@ -14,6 +14,7 @@ from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
 from egorear_synth.dataset.plan import SequencePlan
 from egorear_synth.dataset.settings import Settings
+from egorear_synth.mixed_motion import Clearance, MixedMotion
 from egorear_synth.mount import Mount, MountError, make_mount
 from egorear_synth.person import Person, make_person
 from egorear_synth.place import make_place
@@ -24,9 +25,12 @@ from egorear_synth.skin import Skin
 from egorear_synth.skinning import bone_transforms
 from egorear_synth.wearer import Motion, Wearer
 
-_STREAMS = {"person": 1, "place": 2, "mount": 3, "motion": 4, "sensor": 5, "frame": 6}
+_STREAMS = {"person": 1, "place": 2, "mount": 3, "motion": 4, "sensor": 5, "frame": 6, "mixture": 7}
 
 MOUNT_TRIES = 4
+
+MIXTURE_TRIES = 8
+"""Trunk and arms are taken from so many other moments before a clip stays whole."""
 
 OCCUPIED_HZ, OCCUPIED_VERTICES = 10, 10
 """Furniture keeps clear of every tenth vertex, ten times a second."""
@@ -104,15 +108,48 @@ def _textures(folder: str) -> TextureFolder | None:
 def _motion(settings: Settings, plan: SequencePlan, body: Body) -> tuple[Motion, float, dict[str, Any]]:
     """Return the movement, where in it the sequence begins, s, and its facts."""
     rng = stream(settings, plan, "motion")
-    if plan.clip is not None:
-        clip = ClipMotion(body, load_clip(str(plan.clip.path), settings.clip_rate_hz))
-        # Where it can, the sequence ends before the clip turns back.
-        latest_s = clip.duration_s - (settings.frames - 1) / settings.rate_hz
-        begin_s = float(rng.uniform(0.0, max(latest_s, 0.0)))
-        source = {"clip": plan.clip.name, "sha256": plan.clip.sha256, "turns_back": latest_s < 0}
-        return clip, begin_s, {"kind": plan.kind, **source, "begin_s": begin_s, **clip.facts}
+    if plan.clip is None:
+        made, facts = _made_motion(settings, plan, body)
+        begin_s = float(rng.uniform(0.0, made.period_s))
+        return made, begin_s, {"kind": plan.kind, "begin_s": begin_s, **facts}
+    clip = ClipMotion(body, load_clip(str(plan.clip.path), settings.clip_rate_hz))
+    # Where it can, the sequence ends before the clip turns back.
+    latest_s = clip.duration_s - (settings.frames - 1) / settings.rate_hz
+    begin_s = float(rng.uniform(0.0, max(latest_s, 0.0)))
+    source = {"clip": plan.clip.name, "sha256": plan.clip.sha256, "turns_back": latest_s < 0}
+    facts = {"kind": plan.kind, **source, "begin_s": begin_s, **clip.facts}
+    if plan.kind == "clip":
+        return clip, begin_s, facts
+    motion, upper_facts = _mixed_motion(settings, plan, body, clip, begin_s)
+    return motion, begin_s, facts | {"upper": upper_facts}
+
+
+def _made_motion(
+    settings: Settings, plan: SequencePlan, body: Body
+) -> tuple[RandomPoses | ProceduralMotion, dict[str, Any]]:
     # Sequences of all splits have numbers of their own, so no two splits share a movement.
     seed = settings.seed * 1_000_000 + plan.index
-    made = RandomPoses(body, seed) if plan.kind == "random" else ProceduralMotion(body, seed)
-    begin_s = float(rng.uniform(0.0, made.period_s))
-    return made, begin_s, {"kind": plan.kind, "seed": seed, "begin_s": begin_s, **made.facts}
+    made = ProceduralMotion(body, seed) if plan.kind == "procedural" else RandomPoses(body, seed)
+    return made, {"seed": seed, **made.facts}
+
+
+def _mixed_motion(
+    settings: Settings, plan: SequencePlan, body: Body, lower: ClipMotion, begin_s: float
+) -> tuple[Motion, dict[str, Any] | None]:
+    """Return legs under trunk and arms from elsewhere, and what is known of these; None: nothing went with the legs."""
+    upper: ClipMotion | RandomPoses | ProceduralMotion
+    if plan.upper is None:
+        upper, facts = _made_motion(settings, plan, body)
+        longest_s = upper.period_s
+    else:
+        upper = ClipMotion(body, load_clip(str(plan.upper.path), settings.clip_rate_hz))
+        facts = {"clip": plan.upper.name, "sha256": plan.upper.sha256}
+        longest_s = 2.0 * upper.duration_s
+    clearance = Clearance(body, begin_s + np.arange(settings.frames) / settings.rate_hz)
+    rng = stream(settings, plan, "mixture")
+    for _ in range(MIXTURE_TRIES):
+        later_s = float(rng.uniform(0.0, longest_s))
+        mixed = MixedMotion(body, lower, upper, later_s)
+        if clearance.allows(mixed, lower, upper):
+            return mixed, {**facts, "later_s": later_s}
+    return lower, None

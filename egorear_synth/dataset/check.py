@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egorear_ros.geometry.rig_file import load_rig
-from egorear_synth.dataset.card import CARD_FILE, count_sequences
+from egorear_synth.dataset.card import CARD_FILE, clip_names, count_sequences
 from egorear_synth.dataset.check_sequence import check_sequence
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import read_sequence, sequence_folders
@@ -73,7 +73,8 @@ def _check_splits(root: Path, sequences: Sequence[Mapping[str, Any]]) -> Iterato
         split, motion = known["split"], known["motion"]
         if listed.get(known["character"]) != split:
             yield f"{known['character']} is not named in {split}.txt"
-        for what in (("body", known["character"]), ("movement", str(motion.get("clip", motion.get("seed"))))):
+        movements = clip_names(motion) or [str(motion.get("seed"))]
+        for what in (("body", known["character"]), *(("movement", name) for name in movements)):
             if owners.setdefault(what, split) != split:
                 yield f"{what[0]} {what[1]} is in {owners[what]} and in {split}"
 

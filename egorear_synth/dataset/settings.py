@@ -13,7 +13,7 @@ FORMAT = "egorear_synth/1"
 SETTINGS_FILE = "synth.json"
 SPLITS = ("train", "validation", "test")
 
-BEFORE_THERE_WAS_A_CHOICE = {"renderer": EMBREE, "device": "cpu"}
+BEFORE_THERE_WAS_A_CHOICE = {"renderer": EMBREE, "device": "cpu", "mixed": 0.0}
 """What older settings files do not say."""
 
 
@@ -31,6 +31,7 @@ class Settings:
         samples: rays per pixel, along each axis.
         random_pose: share of the sequences that show random poses within joint limits.
         procedural: share of the others that have built-in motion although there are clips.
+        mixed: share of those with clips whose trunk and arms move as in another clip or in random poses.
         clip_rate_hz: frames per second of AMC clips, which do not say.
         textures: folder of the user's own textures; empty: painted ones alone.
         split: percentages of train, validation and test.
@@ -47,6 +48,7 @@ class Settings:
     samples: int = 2
     random_pose: float = 0.3
     procedural: float = 0.2
+    mixed: float = 0.0
     clip_rate_hz: float = AMC_RATE_HZ
     textures: str = ""
     split: tuple[float, float, float] = (80.0, 10.0, 10.0)
@@ -70,6 +72,7 @@ class Settings:
             "--samples": (self.samples, 1 <= self.samples <= 8, "1 to 8"),
             "--random-pose": (self.random_pose, 0 <= self.random_pose <= 1, "a share from 0 to 1"),
             "--procedural": (self.procedural, 0 <= self.procedural <= 1, "a share from 0 to 1"),
+            "--mixed": (self.mixed, 0 <= self.mixed <= 1, "a share from 0 to 1"),
             "--clip-rate": (self.clip_rate_hz, 0 < self.clip_rate_hz < 1e4, "frames per second above 0"),
             "--split": (
                 "/".join(f"{share:g}" for share in self.split),
