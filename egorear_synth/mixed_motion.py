@@ -12,8 +12,8 @@ from egorear_synth.skinning import Pose
 from egorear_synth.wearer import Motion
 
 DEEPEST_M = 0.02
-"""So much deeper than touching parts of the body may be in each other, or as deep as in a recording on its own: bodies are
-of other girths than who was recorded."""
+"""So much deeper than touching parts of the body may be in each other, or as deep as in a recording on its own: bodies
+are of other girths than who was recorded."""
 
 LOWEST_M = -0.03
 """Hands may reach this far below the floor, whose height a recording does not say."""

@@ -13,7 +13,7 @@ FORMAT = "egorear_synth/1"
 SETTINGS_FILE = "synth.json"
 SPLITS = ("train", "validation", "test")
 
-BEFORE_THERE_WAS_A_CHOICE = {"renderer": EMBREE, "device": "cpu", "mixed": 0.0}
+BEFORE_THERE_WAS_A_CHOICE: dict[str, object] = {"renderer": EMBREE, "device": "cpu", "mixed": 0.0}
 """What older settings files do not say."""
 
 
@@ -111,7 +111,7 @@ def check_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> N
     Raises:
         SynthError: it was made with other settings; names the first differences.
     """
-    found = BEFORE_THERE_WAS_A_CHOICE | found
+    found = {**BEFORE_THERE_WAS_A_CHOICE, **found}
     differences = [
         f"{key}: there {_brief(found.get(key))}, now {_brief(wanted.get(key))}"
         for key in dict.fromkeys((*wanted, *found))

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +215,20 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_mixed_movements_say_what_they_are_made_of(inputs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "mixed"
+    make(tiny_settings(inputs, mixed=1.0), root, 6)
+    motions = [json.loads(path.read_text())["motion"] for path in sorted(root.glob("body_*/seq_*/sequence.json"))]
+    assert Counter(motion["kind"] for motion in motions) == {"mixed": 3, "mixed_random": 3}
+    uppers = [motion["upper"] for motion in motions]
+    assert all(
+        upper is None or ("seed" in upper) == (motion["kind"] == "mixed_random")
+        for upper, motion in zip(uppers, motions, strict=True)
+    )
+    assert sum(upper is not None for upper in uppers) >= 4
+    card = json.loads((root / "dataset.json").read_text())
+    named = {motion["clip"] for motion in motions} | {upper["clip"] for upper in uppers if upper and "clip" in upper}
+    assert {name for split in card["clips"].values() for name in split} == named
+    assert not check_dataset(root).problems

@@ -47,6 +47,24 @@ def test_every_clip_is_used_before_one_is_used_again() -> None:
     assert len(set(names[:3])) == len(set(names[3:6])) == 3
 
 
+def test_mixed_movements_take_both_parts_from_their_own_split() -> None:
+    plans = plan_sequences(Settings("r", mixed=0.75), CLIPS, 600)
+    kinds = Counter(plan.kind for plan in plans)
+    assert sum(kinds.values()) == 600 and abs(kinds["clip"] - 84) <= 3
+    assert abs(kinds["mixed"] - 168) <= 3 and abs(kinds["mixed_random"] - 84) <= 3
+    for plan in plans:
+        assert (plan.upper is not None) == (plan.kind == "mixed")
+        assert plan.upper is None or plan.upper in CLIPS[plan.split]
+    pairs = {(plan.clip, plan.upper) for plan in plans if plan.kind == "mixed" and plan.split == "train"}
+    assert len(pairs) == 9, "any legs meet any arms"
+    assert [plan.kind for plan in plan_sequences(Settings("r"), CLIPS, 50)].count("mixed") == 0
+
+
+def test_without_clips_nothing_is_mixed() -> None:
+    kinds = Counter(plan.kind for plan in plan_sequences(Settings("r", mixed=1.0), dict.fromkeys(SPLITS, ()), 100))
+    assert set(kinds) == {"procedural", "random"}
+
+
 def test_without_clips_motion_is_built_in() -> None:
     kinds = Counter(plan.kind for plan in plan_sequences(Settings("r"), dict.fromkeys(SPLITS, ()), 100))
     assert kinds["procedural"] in (69, 70, 71) and kinds["procedural"] + kinds["random"] == 100
@@ -62,6 +80,7 @@ def test_without_clips_motion_is_built_in() -> None:
         ({"samples": 9}, "--samples is 9"),
         ({"random_pose": -0.1}, "--random-pose is -0.1; expected a share from 0 to 1"),
         ({"procedural": 1.5}, "--procedural is 1.5; expected a share from 0 to 1"),
+        ({"mixed": 1.1}, "--mixed is 1.1; expected a share from 0 to 1"),
         ({"split": (80.0, 10.0, 5.0)}, "--split is 80/10/5; expected three percentages of 0 or more with a sum of 100"),
         ({"split": (110.0, -10.0, 0.0)}, "--split is"),
         ({"rate_hz": float("nan")}, "--rate is nan"),
