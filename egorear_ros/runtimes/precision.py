@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from egorear_ros.models.encoder import Encoding
 from egorear_ros.models.fast.encoder import FastEncoder
-from egorear_ros.models.fast.grouped import GroupedRefiners
-from egorear_ros.models.fast.network import FastEgoRear, FastRefiner, SeparateRefiners
+from egorear_ros.models.fast.network import FastEgoRear, MapsApart
 from egorear_ros.models.fast.small import FastSmallEncoder
 from egorear_ros.runtimes.base import RuntimeSetupError
 
@@ -82,11 +81,10 @@ def _reduce_egorear(network: FastEgoRear, dtype: torch.dtype) -> None:
         network.encoders[group] = ReducedEncoder(network.encoders[group], dtype)
         network.heads[group] = _all_but_the_last(cast(nn.Sequential, network.heads[group]), dtype)
     refiners = network.refiners
-    for module in refiners.children() if isinstance(refiners, SeparateRefiners) else [refiners]:
-        refiner = cast(FastRefiner | GroupedRefiners, module)
-        refiner.base = ReducedLayers(refiner.base, dtype)
-        refiner.refined = ReducedLayers(refiner.refined, dtype)
-        refiner.heatmap_layers = _all_but_the_last(refiner.heatmap_layers, dtype)
+    for part in refiners.map_parts() if isinstance(refiners, MapsApart) else [refiners]:
+        part.base = ReducedLayers(part.base, dtype)
+        part.refined = ReducedLayers(part.refined, dtype)
+        part.heatmap_layers = _all_but_the_last(part.heatmap_layers, dtype)
     lifter = network.lifter.lifter
     lifter.conv_frame_feat = ReducedLayers(lifter.conv_frame_feat, dtype)
 

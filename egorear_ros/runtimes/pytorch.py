@@ -104,7 +104,7 @@ class OptimizedPyTorchRuntime(PyTorchRuntime):
     On a CPU and in single precision, 3x3 convolutions take fewer multiplications (`models.fast.minimal`).
     """
 
-    _minimal_filtering = True
+    _eager = True
 
     def __init__(self, network: nn.Module, config: RuntimeConfig, *, consume: bool = False) -> None:
         """Derive the inference form; see `PyTorchRuntime`.
@@ -118,15 +118,15 @@ class OptimizedPyTorchRuntime(PyTorchRuntime):
             RuntimeSetupError: the device cannot compute with that precision, or is not there.
         """
         device = choose_device(config.device)
-        minimal = self._minimal_filtering and device.type == "cpu" and config.precision == "fp32"
+        minimal = self._eager and device.type == "cpu" and config.precision == "fp32"
         if minimal:
             from egorear_ros.models.fast.minimal.jit import compile_ahead
             from egorear_ros.models.fast.minimal.replace import use_minimal_filtering
 
             compile_ahead()
         fast = optimize(network, consume=consume)
-        if device.type == "cuda":
-            fast = group_refiners(fast)
+        if device.type == "cuda" or self._eager:
+            fast = group_refiners(fast, maps=device.type == "cuda")
         fast = reduce_precision(fast, config.precision, device)
         fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if minimal:

@@ -37,7 +37,7 @@ class CompiledPyTorchRuntime(OptimizedPyTorchRuntime):
     Masks are applied instead of leaving views out, so that one compiled program serves all of them.
     """
 
-    _minimal_filtering = False  # the compiler knows nothing of it
+    _eager = False  # the compiler knows nothing of what is faster without it
 
     def __init__(self, network: nn.Module, config: RuntimeConfig, identity: ModelIdentity) -> None:
         """Compile for one frame set; see `OptimizedPyTorchRuntime`.

@@ -1,7 +1,7 @@
 """The refiners of all views at once: one launch where the loop has one for each view.
 
-On a GPU a frame set is so little work that launches and half-empty kernels cost more than arithmetic. On a CPU
-they cost nothing and the loop is faster, because its matrices stay in the cache.
+On a GPU a frame set is so little work that launches and half-empty kernels cost more than arithmetic. On a CPU that
+is true of the queries, a few rows each; their maps are faster one view after the other.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,30 @@ from torch import Tensor, nn
 from egorear_ros.models.encoder import Encoding
 from egorear_ros.models.fast.attention import FastDeformableAttention
 from egorear_ros.models.fast.grouped_layers import GroupedLinear, GroupedNorm, group_sequences
-from egorear_ros.models.fast.network import FastLayer, FastRefinedEstimator, FastRefiner
+from egorear_ros.models.fast.network import (
+    FastLayer,
+    FastRefinedEstimator,
+    FastRefiner,
+    MapsApart,
+    RefinerMaps,
+    SeparateRefiners,
+    join_views,
+)
 from egorear_ros.models.fast.sampling import Taps, bilinear_taps, gather
 from egorear_ros.models.refiner import RefinedView
 from egorear_ros.models.transformer import SelfAttention
 
 
-def group_refiners(network: nn.Module) -> nn.Module:
-    """Return an inference form whose refiners work together; the one given is changed. Others have no refiners."""
-    if isinstance(network, FastRefinedEstimator) and network.refined:
-        parts = [cast(FastRefiner, refiner) for refiner in network.refiners.children()]
-        network.refiners = GroupedRefiners(parts)
+def group_refiners(network: nn.Module, *, maps: bool = True) -> nn.Module:
+    """Return an inference form whose refiners work together; the one given is changed. Others have no refiners.
+
+    Args:
+        network: any inference form.
+        maps: whether that is also true of their maps, or of their queries alone.
+    """
+    if isinstance(network, FastRefinedEstimator) and isinstance(network.refiners, SeparateRefiners) and network.refined:
+        parts = [cast(FastRefiner, refiner) for refiner in network.refiners.views]
+        network.refiners = GroupedRefiners(parts) if maps else GroupedQueryRefiners(parts)
     return network
 
 
@@ -127,15 +140,14 @@ class GroupedLayer(nn.Module):
         return self.norm_ffn(query + self.ffn(query))
 
 
-class GroupedRefiners(nn.Module):
-    """All views' refiners; a stand-in for `SeparateRefiners`."""
+class GroupedQueries(nn.Module):
+    """The first halves of all views' refiners: joint queries."""
 
     embedding: Tensor
 
     def __init__(self, refiners: Sequence[FastRefiner]) -> None:
         """Stack the refiners of V views."""
         super().__init__()
-        self.side = refiners[0].side
         self.register_buffer("embedding", torch.stack([refiner.joint_query_embed.weight for refiner in refiners]))
         self.from_image = GroupedLinear([refiner.fc_bfb for refiner in refiners])
         self.from_heatmaps = nn.Sequential(
@@ -146,8 +158,54 @@ class GroupedRefiners(nn.Module):
         self.query = GroupedLinear([refiner.fc_query[0] for refiner in refiners])
         self.layer = GroupedLayer([refiner.layer for refiner in refiners])
         self.norm = GroupedNorm([refiner.norm for refiner in refiners])
+
+    def forward(
+        self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (V, B, J, D) queries: first, refined, and normalised. See `SeparateRefiners.forward`."""
+        from_image = self.from_image(encoded.deepest.mean(dim=(-2, -1)).transpose(0, 1))[:, :, None]
+        from_heatmaps = self.from_heatmaps(heatmaps.transpose(0, 1).flatten(-2))
+        query = self.query(self.embedding[:, None] + from_image + from_heatmaps).relu()
+        refined_query = self.layer(query, rows, anchors_uv, valid)
+        return query, refined_query, self.norm(refined_query)
+
+
+class GroupedQueryRefiners(MapsApart):
+    """All views' refiners for a CPU; a stand-in for `SeparateRefiners`."""
+
+    def __init__(self, refiners: Sequence[FastRefiner]) -> None:
+        """Stack the queries of V views."""
+        super().__init__()
+        self.queries = GroupedQueries(refiners)
+        self.maps = nn.ModuleList(refiner.maps for refiner in refiners)
+
+    def map_parts(self) -> list[RefinerMaps]:
+        """See `MapsApart.map_parts`."""
+        return [cast(RefinerMaps, part) for part in self.maps]
+
+    def forward(
+        self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+    ) -> tuple[Tensor, tuple[RefinedView, ...]]:
+        """See `SeparateRefiners.forward`."""
+        queries = self.queries(encoded, rows, heatmaps, anchors_uv, valid)
+        views = tuple(
+            RefinedView(query, refined, part(normed, encoded.features[:, view]))
+            for view, (part, query, refined, normed) in enumerate(zip(self.maps, *queries, strict=True))
+        )
+        return join_views([view.features[:, None] for view in views]), views
+
+
+class GroupedRefiners(nn.Module):
+    """All views' refiners for a GPU; a stand-in for `SeparateRefiners`."""
+
+    def __init__(self, refiners: Sequence[FastRefiner]) -> None:
+        """Stack the refiners of V views."""
+        super().__init__()
+        self.queries = GroupedQueries(refiners)
+        parts = [refiner.maps for refiner in refiners]
+        self.side = parts[0].side
         self.offset, self.base, self.refined, self.heatmap_layers = (
-            group_sequences([cast(nn.Sequential, refiner.get_submodule(name)) for refiner in refiners])
+            group_sequences([cast(nn.Sequential, part.get_submodule(name)) for part in parts])
             for name in ("offset", "base", "refined", "heatmap_layers")
         )
 
@@ -155,17 +213,13 @@ class GroupedRefiners(nn.Module):
         self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
     ) -> tuple[Tensor, tuple[RefinedView, ...]]:
         """See `SeparateRefiners.forward`."""
-        views = heatmaps.shape[1]
-        from_image = self.from_image(encoded.deepest.mean(dim=(-2, -1)).transpose(0, 1))[:, :, None]
-        from_heatmaps = self.from_heatmaps(heatmaps.transpose(0, 1).flatten(-2))
-        query = self.query(self.embedding[:, None] + from_image + from_heatmaps).relu()
-        refined_query = self.layer(query, rows, anchors_uv, valid)
-        maps = self.norm(refined_query).transpose(0, 1).flatten(1, 2).unflatten(-1, (self.side, self.side))
+        query, refined_query, normed = self.queries(encoded, rows, heatmaps, anchors_uv, valid)
+        maps = normed.transpose(0, 1).flatten(1, 2).unflatten(-1, (self.side, self.side))
         offset, base = self.offset(maps), self.base(encoded.features.flatten(1, 2))
-        features = self.refined(offset + base).unflatten(1, (views, -1))
+        features = self.refined(offset + base).unflatten(1, (heatmaps.shape[1], -1))
         details = zip(query.unbind(), refined_query.unbind(), features.unbind(1), strict=True)
         return features, tuple(RefinedView(*parts) for parts in details)
 
     def heatmaps(self, features: Tensor) -> Tensor:
-        """See `SeparateRefiners.heatmaps`."""
+        """See `MapsApart.heatmaps`."""
         return self.heatmap_layers(features.flatten(1, 2)).unflatten(1, (features.shape[1], -1))

@@ -5,7 +5,7 @@ before projections, channels are mixed before upsampling, constants are computed
 computed that nobody asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -69,23 +69,38 @@ def join_views(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.movedim(2, -1) for part in parts], dim=1).movedim(-1, 2)
 
 
+class RefinerMaps(nn.Module):
+    """The second half of one view's refiner: from refined queries to refined features and heatmaps."""
+
+    def __init__(self, refiner: Refiner) -> None:
+        """Take over a trained refiner."""
+        super().__init__()
+        self.side = refiner.query_map_size
+        self.offset = shrink_before_upsampling(cast(nn.Sequential, refiner.head_layers[0].get_submodule("head")))
+        self.base = refiner.frame_feat_proj_layers
+        self.refined = shrink_before_upsampling(cast(nn.Sequential, refiner.frame_feat_refined_proj_layers[0]))
+        self.heatmap_layers = shrink_before_upsampling(cast(nn.Sequential, refiner.conv_heatmap_layers[0]))
+
+    def forward(self, refined_query: Tensor, features: Tensor) -> Tensor:
+        """Return (B, C, H, W) refined features of (B, J, D) normalised queries and (B, C, H, W) features."""
+        query_maps = refined_query.unflatten(-1, (self.side, self.side))
+        refined: Tensor = self.refined(self.offset(query_maps) + self.base(features))
+        return refined
+
+
 class FastRefiner(nn.Module):
     """One view's refiner."""
 
     def __init__(self, refiner: Refiner) -> None:
         """Take over a trained refiner."""
         super().__init__()
-        self.side = refiner.query_map_size
         self.heatmap_proj, self.fc_bfb, self.fc_query = refiner.heatmap_proj, refiner.fc_bfb, refiner.fc_query
         self.joint_query_embed = refiner.joint_query_embed
         layer = cast(JointTransformerLayer, refiner.transformer_layers[0])
         position = refiner.frame_feat_multi_view_pos_embed[0].detach()
         self.layer = FastLayer(layer, refiner.frame_feat_multi_view_proj, position)
         self.norm = refiner.post_norm[0]
-        self.offset = shrink_before_upsampling(cast(nn.Sequential, refiner.head_layers[0].get_submodule("head")))
-        self.base = refiner.frame_feat_proj_layers
-        self.refined = shrink_before_upsampling(cast(nn.Sequential, refiner.frame_feat_refined_proj_layers[0]))
-        self.heatmap_layers = shrink_before_upsampling(cast(nn.Sequential, refiner.conv_heatmap_layers[0]))
+        self.maps = RefinerMaps(refiner)
 
     def forward(
         self, view: int, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
@@ -95,27 +110,42 @@ class FastRefiner(nn.Module):
         from_heatmaps = self.heatmap_proj(heatmaps[:, view].flatten(-2))
         query = self.fc_query(self.joint_query_embed.weight + from_image + from_heatmaps)
         refined_query = self.layer(query, rows, anchors_uv, valid)
-        query_maps = self.norm(refined_query).unflatten(-1, (self.side, self.side))
-        features = self.refined(self.offset(query_maps) + self.base(encoded.features[:, view]))
-        return RefinedView(query, refined_query, features)
+        return RefinedView(query, refined_query, self.maps(self.norm(refined_query), encoded.features[:, view]))
 
 
-class SeparateRefiners(nn.ModuleList):
+class MapsApart(nn.Module):
+    """All views' refiners, whose maps are made one view after the other: their matrices stay in a CPU's cache."""
+
+    def map_parts(self) -> list[RefinerMaps]:
+        """Return each view's second half."""
+        raise NotImplementedError
+
+    def heatmaps(self, features: Tensor) -> Tensor:
+        """Map (B, V, C, H, W) refined features to (B, V, J_heatmap, H, W) heatmaps."""
+        parts = enumerate(self.map_parts())
+        return torch.stack([part.heatmap_layers(features[:, view]) for view, part in parts], dim=1)
+
+
+class SeparateRefiners(MapsApart):
     """The views' refiners, one after the other."""
+
+    def __init__(self, refiners: Iterable[FastRefiner]) -> None:
+        """Take those of V views."""
+        super().__init__()
+        self.views = nn.ModuleList(refiners)
+
+    def map_parts(self) -> list[RefinerMaps]:
+        """See `MapsApart.map_parts`."""
+        return [cast(FastRefiner, refiner).maps for refiner in self.views]
 
     def forward(
         self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
     ) -> tuple[Tensor, tuple[RefinedView, ...]]:
         """Return (B, V, C, H, W) refined features and V details; arguments as of `FastRefiner.forward`."""
         views = tuple(
-            refiner(view, encoded, rows, heatmaps, anchors_uv, valid) for view, refiner in enumerate(self.children())
+            refiner(view, encoded, rows, heatmaps, anchors_uv, valid) for view, refiner in enumerate(self.views)
         )
         return join_views([view.features[:, None] for view in views]), views
-
-    def heatmaps(self, features: Tensor) -> Tensor:
-        """Map (B, V, C, H, W) refined features to (B, V, J_heatmap, H, W) heatmaps."""
-        heads = (refiner.get_submodule("heatmap_layers") for refiner in self.children())
-        return torch.stack([head(features[:, view]) for view, head in enumerate(heads)], dim=1)
 
 
 class FastRefinedEstimator(nn.Module):
@@ -132,7 +162,7 @@ class FastRefinedEstimator(nn.Module):
         self.groups = heatmap.groups
         self.encoders = nn.ModuleDict({group: FastEncoder(_encoder(heatmap, group)) for group in self.groups})
         self.heads = nn.ModuleDict({group: shrink_before_upsampling(_head(heatmap, group)) for group in self.groups})
-        self.refiners: SeparateRefiners | GroupedRefiners = SeparateRefiners(
+        self.refiners: MapsApart | GroupedRefiners = SeparateRefiners(
             FastRefiner(refiner) for refiner in heatmap.refiners
         )
 

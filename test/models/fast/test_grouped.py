@@ -9,9 +9,9 @@ from torch import nn
 
 from egorear_ros.models.egoposeformer import EgoPoseFormer
 from egorear_ros.models.egorear import EgoRear
-from egorear_ros.models.fast.grouped import GroupedRefiners, group_refiners
+from egorear_ros.models.fast.grouped import GroupedQueryRefiners, GroupedRefiners, group_refiners
 from egorear_ros.models.fast.grouped_layers import group_sequences
-from egorear_ros.models.fast.network import FastEgoRear
+from egorear_ros.models.fast.network import FastEgoRear, MapsApart
 from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.size import ModelSize
 from egorear_ros.runtimes.precision import reduce_precision
@@ -33,8 +33,10 @@ def lively(views: int, tiny: Callable[..., ModelSize], rig: Rig) -> EgoRear:
     return network.requires_grad_(False)
 
 
-def test_golden_joints(golden_run: Any) -> None:
-    grouped = group_refiners(golden_run.optimized())
+@pytest.mark.parametrize("maps", [True, False])
+def test_golden_joints(maps: bool, golden_run: Any) -> None:
+    grouped = group_refiners(golden_run.optimized(), maps=maps)
+    assert isinstance(grouped.refiners, GroupedRefiners if maps else GroupedQueryRefiners)
     with torch.inference_mode():
         joints_cm = grouped(*golden_run.inputs).lift.joints_cm
     assert (joints_cm - golden_run.output.lift.joints_cm).abs().max() < TOLERANCE_CM
@@ -42,12 +44,15 @@ def test_golden_joints(golden_run: Any) -> None:
 
 @pytest.mark.parametrize("views", [2, 3, 4])
 @pytest.mark.parametrize("masked", [False, True])
-def test_everything_is_as_in_the_loop(views: int, masked: bool, tiny: Callable[..., ModelSize], rig: Rig) -> None:
+@pytest.mark.parametrize("maps", [False, True])
+def test_everything_is_as_in_the_loop(
+    views: int, masked: bool, maps: bool, tiny: Callable[..., ModelSize], rig: Rig
+) -> None:
     network = lively(views, tiny, rig)
-    loop, grouped = optimize(network), group_refiners(optimize(network))
+    loop, grouped = optimize(network), group_refiners(optimize(network), maps=maps)
     assert isinstance(loop, FastEgoRear)
     assert isinstance(grouped, FastEgoRear)
-    assert isinstance(grouped.refiners, GroupedRefiners)
+    assert isinstance(grouped.refiners, GroupedRefiners if maps else GroupedQueryRefiners)
     images = torch.randn(3, views, 3, 64, 64)
     mask = torch.ones(3, views, dtype=torch.bool)
     mask[1, 0] = mask[2, 1] = False
@@ -62,13 +67,17 @@ def test_everything_is_as_in_the_loop(views: int, masked: bool, tiny: Callable[.
     assert expected.refinement.peaks.valid.any(), "without a trusted peak nothing would have been sampled"
 
 
-def test_fewer_digits(tiny: Callable[..., ModelSize], rig: Rig) -> None:
+@pytest.mark.parametrize("maps", [False, True])
+def test_fewer_digits(maps: bool, tiny: Callable[..., ModelSize], rig: Rig) -> None:
     """Where the rest is equal to the bit: in convolutions alone."""
     network, device = lively(4, tiny, rig), torch.device("cpu")
     loop = reduce_precision(optimize(network), "bf16", device)
-    grouped = reduce_precision(group_refiners(optimize(network)), "bf16", device)
+    grouped = reduce_precision(group_refiners(optimize(network), maps=maps), "bf16", device)
     assert isinstance(grouped, FastEgoRear)
-    types = {value.dtype for part in (grouped.refiners.base, grouped.refiners.refined) for value in part.buffers()}
+    parts = grouped.refiners.map_parts() if isinstance(grouped.refiners, MapsApart) else [grouped.refiners]
+    types = {
+        value.dtype for part in parts for layers in (part.base, part.refined) for value in layers.state_dict().values()
+    }
     assert types == {torch.bfloat16}
     images = torch.randn(2, 4, 3, 64, 64)
     with torch.inference_mode():

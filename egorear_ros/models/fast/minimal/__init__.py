@@ -1,1 +1,1 @@
-"""3x3 convolutions with fewer multiplications (minimal filtering), compiled on the machine that runs them."""
+"""Programs compiled on the machine that runs them: 3x3 convolutions with fewer multiplications, huge matrices."""

@@ -125,6 +125,13 @@ class Emitter:
         """Return a vector of equal constants, rounded to single precision."""
         return ir.Constant(self.vector, [float(value)] * self.lanes)
 
+    def total(self, vector: Value) -> Value:
+        """Return the sum of a vector's floats."""
+        parts = [self.ir.extract_element(vector, ir.IntType(32)(lane)) for lane in range(self.lanes)]
+        while len(parts) > 1:
+            parts = [self.ir.fadd(one, other) for one, other in zip(parts[::2], parts[1::2], strict=True)]
+        return parts[0]
+
     def weighted_sum(self, weights: Sequence[float], values: Sequence[Value]) -> Value:
         """Return a weighted sum of vectors, without the terms whose weight is zero."""
         total = None

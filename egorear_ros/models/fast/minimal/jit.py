@@ -11,6 +11,7 @@ from egorear_ros.models.fast.minimal.kernel import Kernel
 from egorear_ros.models.fast.minimal.multiply import multiply_function
 from egorear_ros.models.fast.minimal.plan import Plan, plan_stride1, plan_stride2
 from egorear_ros.models.fast.minimal.registers import Registers, host_registers
+from egorear_ros.models.fast.minimal.vector_product import vector_product
 
 PLANS: dict[tuple[int, int], Plan] = {(1, 2): plan_stride1(2), (1, 4): plan_stride1(4), (2, 2): plan_stride2(2)}
 """By stride and outputs of a tile in each direction."""
@@ -18,17 +19,27 @@ PLANS: dict[tuple[int, int], Plan] = {(1, 2): plan_stride1(2), (1, 4): plan_stri
 LOCK = threading.Lock()
 
 
+VECTOR_PRODUCT = "vector_product"
+
+
 class _Programs(NamedTuple):
-    """Addresses by stride and tile; they hold as long as there is the engine."""
+    """Addresses of convolutions by stride and tile, and of the vector product; they hold as long as the engine."""
 
     engine: Any
     addresses: dict[tuple[int, int], int]
+    vector_product: int
 
 
 def compiled(stride: int, tile: int, registers: Registers) -> int:
     """Return the address of a program; all are compiled when the first is asked for, which takes half a second."""
     with LOCK:
         return _compiled(registers).addresses[stride, tile]
+
+
+def vector_product_program(registers: Registers) -> int:
+    """Return the address of the program of a matrix times a vector; see `compiled`."""
+    with LOCK:
+        return _compiled(registers).vector_product
 
 
 def compile_ahead() -> None:
@@ -46,6 +57,7 @@ def _compiled(registers: Registers) -> _Programs:
     names = {key: f"convolve_stride{key[0]}_tile{key[1]}" for key in PLANS}
     for key, plan in PLANS.items():
         Kernel(module, names[key], plan, registers, multiply)
+    vector_product(module, VECTOR_PRODUCT, registers)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     parsed = llvm.parse_assembly(str(module))
@@ -56,4 +68,5 @@ def _compiled(registers: Registers) -> _Programs:
     passes.getModulePassManager().run(parsed, passes)
     engine = llvm.create_mcjit_compiler(parsed, machine)
     engine.finalize_object()
-    return _Programs(engine, {key: engine.get_function_address(name) for key, name in names.items()})
+    addresses = {key: engine.get_function_address(name) for key, name in names.items()}
+    return _Programs(engine, addresses, engine.get_function_address(VECTOR_PRODUCT))

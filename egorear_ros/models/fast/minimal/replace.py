@@ -1,4 +1,4 @@
-"""Which convolutions of an inference form are worth it, and putting them in their place."""
+"""Which layers of an inference form are worth it, and putting them in their place."""
 
 import logging
 
@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from egorear_ros.models.fast.encoder import FastBlock
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
+from egorear_ros.models.fast.minimal.linear import StreamedLinear
 from egorear_ros.models.fast.minimal.registers import Registers, host_registers
 from egorear_ros.models.fast.minimal.threads import openmp
 
@@ -32,7 +33,7 @@ class MinimalBlock(nn.Module):
 
 
 def use_minimal_filtering(network: nn.Module) -> bool:
-    """Replace the 3x3 convolutions of an inference form that fit, those that follow each other with their ReLU.
+    """Replace the 3x3 convolutions of an inference form that fit, with the ReLUs that follow them, and huge matrices.
 
     Args:
         network: made by `optimize`, in single precision, on the CPU; changed in place.
@@ -84,10 +85,12 @@ def _replace_in(module: nn.Module, registers: Registers) -> None:
 
 
 def _replaced(layers: nn.Sequential, registers: Registers) -> nn.Sequential:
-    """Return layers in which convolutions that fit have swallowed their ReLUs."""
+    """Return layers in which those that fit are replaced; convolutions have swallowed their ReLUs."""
     modules: list[nn.Module] = []
     for layer in layers:
-        if isinstance(layer, nn.Conv2d) and fits(layer, registers):
+        if isinstance(layer, nn.Linear) and StreamedLinear.fits(layer, registers):
+            modules.append(StreamedLinear(layer, registers))
+        elif isinstance(layer, nn.Conv2d) and fits(layer, registers):
             modules.append(make(layer, registers, relu=False))
         elif isinstance(layer, nn.ReLU) and modules and isinstance(modules[-1], MinimalConv2d):
             modules[-1].relu = True

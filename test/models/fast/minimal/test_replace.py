@@ -9,7 +9,9 @@ from torch import nn
 
 from egorear_ros.benchmarks.scaling import rig_of
 from egorear_ros.models.egorear import EgoRear
+from egorear_ros.models.fast.grouped import group_refiners
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
+from egorear_ros.models.fast.minimal.linear import StreamedLinear
 from egorear_ros.models.fast.minimal.registers import Registers, host_registers
 from egorear_ros.models.fast.minimal.replace import fits, use_minimal_filtering
 from egorear_ros.models.fast.minimal.threads import openmp
@@ -26,10 +28,11 @@ REGISTERS = Registers(lanes=16, rows=6, vectors=4)
 
 
 def test_golden_joints_move_by_less_than_a_micrometre(golden_run: Any) -> None:
-    fast = golden_run.optimized()
+    fast = group_refiners(golden_run.optimized(), maps=False)
     assert use_minimal_filtering(fast)
     left = [layer for layer in fast.modules() if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)]
     assert not left, "every 3x3 convolution of the published sizes fits"
+    assert any(isinstance(layer, StreamedLinear) for layer in fast.modules()), "and so does the proposal's first matrix"
     with torch.inference_mode():
         joints_cm = fast(*golden_run.inputs).lift.joints_cm
     assert (joints_cm - golden_run.output.lift.joints_cm).abs().max() < TOLERANCE_CM
