@@ -55,8 +55,9 @@ class GroupedAttention(nn.Module):
         self.offsets = GroupedLinear([look.offsets for look in looks])
         self.weights = GroupedLinear([look.weights for look in looks])
         self.output = GroupedLinear([look.output for look in looks])
-        self.register_buffer("matrix", torch.stack([look.matrix for look in looks]), persistent=False)
-        self.register_buffer("constant", torch.stack([look.constant for look in looks]), persistent=False)
+        # Without a fourth axis, so that nobody takes them for images and lays them out channels last.
+        self.register_buffer("matrix", torch.cat([look.matrix for look in looks]), persistent=False)
+        self.register_buffer("constant", torch.cat([look.constant for look in looks]), persistent=False)
 
     def forward(self, query: Tensor, rows: Tensor, anchors_uv: Tensor, valid: Tensor) -> Tensor:
         """Collect what each view shows around each joint; (R, B, J, V, D).
@@ -79,7 +80,8 @@ class GroupedAttention(nn.Module):
         summed = gather(rows.flatten(0, 1), flat, repeated=True).view(
             groups, batch, views, joints, self.heads, rows.shape[-1]
         )
-        seen = torch.einsum("rbvjhc,rhcd->rbjvhd", summed, self.matrix) + self._constant(taps)
+        matrix = self.matrix.unflatten(0, (groups, -1))
+        seen = torch.einsum("rbvjhc,rhcd->rbjvhd", summed, matrix) + self._constant(taps)
         return self.output(seen.flatten(-2)) * valid.transpose(1, 2)[..., None]
 
     def _constant(self, taps: Taps) -> Tensor:
@@ -87,7 +89,7 @@ class GroupedAttention(nn.Module):
         groups, batch, views, joints = taps.pixel.shape[:4]
         by_map = Taps(*(part.permute(1, 0, 2, 4, 3, 5) for part in taps))  # (B, R, V, heads, J, taps)
         flat = Taps(*(part.flatten(0, 3) for part in by_map))
-        summed = gather(self.constant.flatten(0, -3), flat, repeated=True)
+        summed = gather(self.constant, flat, repeated=True)
         return summed.view(batch, groups, views, self.heads, joints, -1).permute(1, 0, 4, 2, 3, 5)
 
 
