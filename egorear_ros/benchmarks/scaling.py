@@ -2,12 +2,11 @@
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-
-import numpy as np
 
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.geometry.rig_file import load_rig
@@ -15,7 +14,7 @@ from egorear_ros.structures import Rig
 
 VIEWS = (2, 3, 4, 6)
 BATCHES = (1, 2, 4, 8)
-ROUNDS = 5
+ROUNDS = 9
 SLACK = 1.1
 """Growth that still counts as linear: timers and caches are not exact."""
 
@@ -92,29 +91,30 @@ def _curves(rig: Rig, model: str) -> list[Curve]:
 
     config = RuntimeConfig(name="pytorch", fallback=False)
     counts = VIEWS if model == PAPER else tuple(count for count in VIEWS if count <= len(rig.views))
-    per_view = []
+    runs = []
     for count in counts:
         subject = make_subject(model, rig_of(rig, count))
         runtime = make_runtime(subject.network, config, subject.identity)
-        per_view.append(_milliseconds(lambda images, runtime=runtime: runtime.run(images), subject.images(1)))
+        runs.append(partial(runtime.run, subject.images(1)))
+    per_view = _milliseconds(runs)
     subject = make_subject(model, rig)
     runtime = make_runtime(subject.network, config, subject.identity)
-    per_batch = [_milliseconds(runtime.run, subject.images(batch)) for batch in BATCHES]
+    per_batch = _milliseconds([partial(runtime.run, subject.images(batch)) for batch in BATCHES])
     return [
-        Curve(f"{model}: views", counts, tuple(per_view)),
-        Curve(f"{model}: {len(rig.views)} views, frame sets at a time", BATCHES, tuple(per_batch)),
+        Curve(f"{model}: views", counts, per_view),
+        Curve(f"{model}: {len(rig.views)} views, frame sets at a time", BATCHES, per_batch),
     ]
 
 
-def _milliseconds(run: object, images: np.ndarray) -> float:
-    assert callable(run)
-    run(images)
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        run(images)
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
+def _milliseconds(runs: Sequence[Callable[[], object]]) -> tuple[float, ...]:
+    """Return the median time of each of some runs, which take turns: a slow moment of the machine is of all."""
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(1 + ROUNDS):
+        for run, found in zip(runs, times, strict=True):
+            start = time.perf_counter()
+            run()
+            found.append(time.perf_counter() - start)
+    return tuple(1e3 * statistics.median(found[1:]) for found in times)
 
 
 def _draw(curves: Sequence[Curve], path: Path) -> None:

@@ -102,7 +102,8 @@ def _distance(model: str, winners: Sequence[Measured], *, random: bool) -> Row:
     """Return how far the joints of the winner that is farthest off are from those of fp32.
 
     Wherever the truth is, no engine's mean distance from it differs by more than the mean distance between the two
-    engines. Random weights are the published model's here, and tell nothing about others.
+    engines. That can show that the goal is met, but not that it is missed: joints that move need not get worse. Random
+    weights are the published model's here, and tell nothing about others.
     """
     worst = max(winners, key=lambda entry: (not entry.mean_mm <= OFF_MM, entry.mean_mm))
     text = (
@@ -110,7 +111,9 @@ def _distance(model: str, winners: Sequence[Measured], *, random: bool) -> Row:
         "weights; MPJPE on the same images changes by no more"
     )
     title = f"{model}: joints of the fastest with fewer digits"
-    return Row(title, text, f"at most {OFF_MM:g} mm", worst.mean_mm <= OFF_MM) if random else Row(title, text)
+    if not random:
+        return Row(title, text)
+    return Row(title, text, f"MPJPE changes by at most {OFF_MM:g} mm", True if worst.mean_mm <= OFF_MM else None)
 
 
 def _gpu_verdicts(model: str, first: Measured, most: Measured) -> list[Row]:

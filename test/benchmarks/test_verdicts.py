@@ -23,12 +23,12 @@ def test_verdicts_are_of_the_fastest() -> None:
     assert len(verdicts("paper", "cpu", found[:2])) == 1
 
 
-@pytest.mark.parametrize(("mean_mm", "met"), [(0.99, True), (1.0, True), (1.01, False), (math.nan, False)])
-def test_the_fastest_with_fewer_digits_also_says_how_far_off_it_is(mean_mm: float, met: bool) -> None:
+@pytest.mark.parametrize(("mean_mm", "met"), [(0.99, True), (1.0, True), (1.01, None), (math.nan, None)])
+def test_the_fastest_with_fewer_digits_also_says_how_far_off_it_is(mean_mm: float, met: bool | None) -> None:
     fast = ("int8", Measured("openvino int8", 210.0, 1000.0, 5.0, mean_mm, 900.0))
     slow = ("bf16", Measured("pytorch bf16", 500.0, 1000.0, 50.0, 20.0, 900.0))
     *_, row = verdicts("paper", "cpu", [fast, slow])
-    assert (row.target, row.met) == ("at most 1 mm", met)
+    assert (row.target, row.met) == ("MPJPE changes by at most 1 mm", met)
     words = (
         "mm from plain eager's on average (openvino int8), random weights; MPJPE on the same images changes by no more"
     )
@@ -66,5 +66,5 @@ def test_verdicts_on_a_gpu() -> None:
     far = ("fp16", replace(found[2][1], mean_mm=1.5))
     *_, distance = verdicts("paper", "cuda", [*found[:2], far])
     assert "(tensorrt fp16)" in distance.value, "fastest in batches"
-    assert distance.met is False
+    assert distance.met is None, "joints that move need not get worse"
     assert len(verdicts("paper", "cuda", found[:1])) == 1
