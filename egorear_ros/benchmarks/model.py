@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PLAIN, FAST = "plain module", "inference form"
 SEPARATE, GROUPED = "one after the other", "all views at once"
+QUERIES_GROUPED = "queries of all views at once"
+FORMS_OF_REFINERS = {SEPARATE: None, QUERIES_GROUPED: {"maps": False}, GROUPED: {"maps": True}}
+"""With how `group_refiners` makes them."""
 
 
 def measure_model(calib: str) -> list[Row]:
@@ -88,17 +91,18 @@ def _forms(network: Any, images: "torch.Tensor") -> "dict[str, dict[str, Stage]]
 
 
 def _refiners(network: "nn.Module", images: "torch.Tensor") -> "dict[str, Stage]":
-    """Return the refiners in both of their forms, without what else a device changes."""
+    """Return the refiners in all of their forms, without what else a device changes."""
     import torch
 
     from egorear_ros.benchmarks.stages import REFINERS, fast_stages, recorded
     from egorear_ros.models.fast.grouped import group_refiners
     from egorear_ros.models.fast.optimize import optimize
 
-    fast = optimize(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    found = {SEPARATE: fast_stages(fast, images)[REFINERS]}
-    grouped = group_refiners(fast).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    found[GROUPED] = fast_stages(grouped, images)[REFINERS]
+    found = {}
+    for name, group in FORMS_OF_REFINERS.items():
+        fast = optimize(network)
+        fast = (fast if group is None else group_refiners(fast, **group)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        found[name] = fast_stages(fast, images)[REFINERS]
     if images.device.type == "cuda":
         found |= {f"{name}, CUDA graph": recorded(stage) for name, stage in found.items()}
     return found
