@@ -28,19 +28,34 @@ class MixedMotion:
         body: who moves.
         lower: gives pelvis, legs and place.
         upper: gives trunk, arms and head.
-        later_s: how much further `upper` is than `lower`, s.
     """
 
-    def __init__(self, body: Body, lower: Motion, upper: Motion, later_s: float = 0.0) -> None:
-        self._lower, self._upper, self._later_s = lower, upper, later_s
+    def __init__(self, body: Body, lower: Motion, upper: Motion) -> None:
+        self._lower, self._upper = lower, upper
         self._is_upper = np.array([_is_above(body, bone) for bone in range(len(body.bone_names))])
 
     def pose_at(self, time_s: float) -> Pose:
         """Return the pose at a time, s."""
-        lower, upper = self._lower.pose_at(time_s), self._upper.pose_at(time_s + self._later_s)
+        lower, upper = self._lower.pose_at(time_s), self._upper.pose_at(time_s)
         turn = lower.rotations[0] @ upper.rotations[0].T
         rotations = np.where(self._is_upper[:, None, None], turn @ upper.rotations, lower.rotations)
         return Pose(lower.root_position, rotations)
+
+
+class LaterMotion:
+    """A movement that is some time ahead.
+
+    Args:
+        motion: the movement.
+        later_s: how much further it is, s.
+    """
+
+    def __init__(self, motion: Motion, later_s: float) -> None:
+        self._motion, self._later_s = motion, later_s
+
+    def pose_at(self, time_s: float) -> Pose:
+        """Return the pose at a time, s."""
+        return self._motion.pose_at(time_s + self._later_s)
 
 
 class Clearance:

@@ -97,6 +97,7 @@ def _curves(rig: Rig, model: str) -> list[Curve]:
         runtime = make_runtime(subject.network, config, subject.identity)
         runs.append(partial(runtime.run, subject.images(1)))
     per_view = _milliseconds(runs)
+    del runs, runtime  # several networks of the published size
     subject = make_subject(model, rig)
     runtime = make_runtime(subject.network, config, subject.identity)
     per_batch = _milliseconds([partial(runtime.run, subject.images(batch)) for batch in BATCHES])

@@ -14,6 +14,9 @@ GPU_MS, GPU_PER_SECOND = 1.5, 3000
 SAME_MM = 1e-3
 """An engine in full precision that moves a joint by more computes something else: its time does not count."""
 
+BROKEN_MM = 50.0
+"""An engine with fewer digits whose joints are farther off than this, or nowhere, computes something else."""
+
 OFF_MM = 1.0
 """How much fewer digits may change the MPJPE of the published model."""
 
@@ -73,7 +76,13 @@ def verdicts(model: str, device: str, found: Sequence[tuple[str, Measured]]) -> 
         if some:
             words, limit = TARGETS[device, kind] if model == PAPER else ("", None)
             rows.append(_fastest(model, kind, some, words, limit))
-    reduced = [entry for precision, entry in found if precision != "fp32"]
+    every = [entry for precision, entry in found if precision != "fp32"]
+    reduced = [entry for entry in every if _is_sound(entry)]
+    rows += [
+        Row(f"{model}: {entry.engine}", f"joints {entry.mean_mm:.3g} mm off", f"at most {BROKEN_MM:g} mm", False)
+        for entry in every
+        if not _is_sound(entry)
+    ]
     if not reduced:
         return rows
     winners = [min(reduced, key=lambda entry: entry.ratio)]
@@ -91,11 +100,18 @@ def _fastest(model: str, kind: str, some: Sequence[Measured], words: str, limit:
         some = [entry for entry in some if entry.worst_mm <= SAME_MM]
     else:
         title, condition = f"{model}: fastest with fewer digits", "time alone; accuracy: `egorear bench accuracy`"
+        some = [entry for entry in some if _is_sound(entry)]
     if not some:
+        condition = condition if kind == "fp32" else f"joints within {BROKEN_MM:g} mm of plain eager's"
         return Row(title, f"no engine has {condition}", words, None if limit is None else False)
     best = min(some, key=lambda entry: entry.ratio)
     text = f"{best.ratio:.3f} of plain eager ({best.engine}), {condition}"
     return Row(title, text, words, None if limit is None else best.ratio <= limit)
+
+
+def _is_sound(entry: Measured) -> bool:
+    """Return whether an engine with fewer digits computes the same thing; NaN is none."""
+    return entry.mean_mm <= BROKEN_MM
 
 
 def _distance(model: str, winners: Sequence[Measured], *, random: bool) -> Row:

@@ -81,23 +81,24 @@ def encode_views(encoder: nn.Module, images: Tensor, view_mask: Tensor | None) -
     flat = images.flatten(0, 1)
     if view_mask is None:
         encoded = encoder(flat)
-    elif _is_fixed(encoder, images):
+    elif is_fixed(images, training=encoder.training):
         # Without batch statistics zeros do the same.
         whole = Encoding(*(part.unflatten(0, (-1, images.shape[1])) for part in encoder(flat)))
         return Encoding(*(mask_views(part, view_mask) for part in whole))
     else:
         present = view_mask.flatten()
-        encoded = Encoding(*(_scatter(part, present) for part in encoder(flat[present])))
+        encoded = Encoding(*(scatter(part, present) for part in encoder(flat[present])))
     return Encoding(*(part.unflatten(0, (-1, images.shape[1])) for part in encoded))
 
 
-def _is_fixed(encoder: nn.Module, images: Tensor) -> bool:
-    """Return whether images cannot be left out, in a graph made once, or had better not be."""
+def is_fixed(values: Tensor, *, training: bool = False) -> bool:
+    """Return whether entries cannot be left out: in a graph made once; on a GPU that estimates they had better not."""
     in_graph = torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
-    return in_graph or (images.is_cuda and not encoder.training)
+    return in_graph or (values.is_cuda and not training)
 
 
-def _scatter(values: Tensor, present: Tensor) -> Tensor:
+def scatter(values: Tensor, present: Tensor) -> Tensor:
+    """Return (N, ...) with (M, ...) values where (N,) bool `present` is true, and zeros elsewhere."""
     zeros = values.new_zeros((len(present), *values.shape[1:]))
     if values.is_contiguous(memory_format=torch.channels_last):
         zeros = zeros.to(memory_format=torch.channels_last)  # else what follows lays all views out anew

@@ -133,5 +133,9 @@ class Lifter(PoseTransformer):
     def propose(self, refined_features: Tensor, view_mask: Tensor | None = None) -> Tensor:
         """Guess (B, J, 3) joints, device frame, cm, from all views' refined features."""
         per_view = self.conv_frame_feat(refined_features.flatten(0, 1)).unflatten(0, (-1, self.size.view_count))
-        pose: Tensor = self.mlp_pred(mask_views(per_view, view_mask).flatten(1))
+        return self.guess(mask_views(per_view, view_mask))
+
+    def guess(self, per_view: Tensor) -> Tensor:
+        """Return (B, J, 3) joints from (B, V, ...) maps of `conv_frame_feat`, which are zero of missing views."""
+        pose: Tensor = self.mlp_pred(per_view.flatten(1))
         return pose.view(-1, self.size.joint_count, 3)

@@ -18,6 +18,7 @@ from egorear_ros.models.egotap.network import EgoTapOutput
 from egorear_ros.models.fast.grouped import group_refiners
 from egorear_ros.models.fast.network import FastEgoRear
 from egorear_ros.models.fast.optimize import optimize
+from egorear_ros.models.fast.plug_in import FastRefinedEgoPoseFormer
 from egorear_ros.models.lifter import Lift
 from egorear_ros.models.small.network import EgoRearSmall, SmallOutput
 from egorear_ros.runtimes.base import Float32Array, Images, Prediction, RuntimeSetupError, check_finite
@@ -73,8 +74,8 @@ class PyTorchRuntime:
         check_finite(images if isinstance(images, np.ndarray) else None, T_camera_device)
         if self._threads_before and torch.get_num_threads() != 1:
             torch.set_num_threads(1)  # of the thread that calls
-        # Only the inference form can leave them out.
-        wish = {"refined_heatmaps": refined_peaks} if isinstance(self._network, FastEgoRear) else {}
+        can_leave_out = isinstance(self._network, FastEgoRear | FastRefinedEgoPoseFormer)
+        wish = {"refined_heatmaps": refined_peaks} if can_leave_out else {}
         # The preprocessor of the next set must not wait for this one, nor this one for it.
         with torch.inference_mode(), torch.cuda.stream(self._stream):
             on_device = images.on(self._device) if isinstance(images, DeviceImages) else self._tensor(images)

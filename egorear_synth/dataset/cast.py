@@ -14,7 +14,7 @@ from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
 from egorear_synth.dataset.plan import SequencePlan
 from egorear_synth.dataset.settings import Settings
-from egorear_synth.mixed_motion import Clearance, MixedMotion
+from egorear_synth.mixed_motion import Clearance, LaterMotion, MixedMotion
 from egorear_synth.mount import Mount, MountError, make_mount
 from egorear_synth.person import Person, make_person
 from egorear_synth.place import make_place
@@ -149,7 +149,8 @@ def _mixed_motion(
     rng = stream(settings, plan, "mixture")
     for _ in range(MIXTURE_TRIES):
         later_s = float(rng.uniform(0.0, longest_s))
-        mixed = MixedMotion(body, lower, upper, later_s)
-        if clearance.allows(mixed, lower, upper):
+        later = LaterMotion(upper, later_s)
+        mixed = MixedMotion(body, lower, later)
+        if clearance.allows(mixed, lower, later):
             return mixed, {**facts, "later_s": later_s}
     return lower, None

@@ -23,7 +23,7 @@ def test_verdicts_are_of_the_fastest() -> None:
     assert len(verdicts("paper", "cpu", found[:2])) == 1
 
 
-@pytest.mark.parametrize(("mean_mm", "met"), [(0.99, True), (1.0, True), (1.01, None), (math.nan, None)])
+@pytest.mark.parametrize(("mean_mm", "met"), [(0.99, True), (1.0, True), (1.01, None), (49.0, None)])
 def test_the_fastest_with_fewer_digits_also_says_how_far_off_it_is(mean_mm: float, met: bool | None) -> None:
     fast = ("int8", Measured("openvino int8", 210.0, 1000.0, 5.0, mean_mm, 900.0))
     slow = ("bf16", Measured("pytorch bf16", 500.0, 1000.0, 50.0, 20.0, 900.0))
@@ -36,6 +36,17 @@ def test_the_fastest_with_fewer_digits_also_says_how_far_off_it_is(mean_mm: floa
     *_, row = verdicts("egorear-small", "cpu", [fast, slow])
     assert (row.target, row.met) == ("", None)
     assert "these weights" in row.value
+
+
+@pytest.mark.parametrize("mean_mm", [51.0, math.nan])
+def test_an_engine_that_computes_something_else_is_named_and_does_not_win(mean_mm: float) -> None:
+    broken = ("int8", Measured("openvino int8", 50.0, 1000.0, 900.0, mean_mm, 900.0))
+    slow = ("bf16", Measured("pytorch bf16", 190.0, 1000.0, 1.0, 0.5, 900.0))
+    fastest, named, distance = verdicts("paper", "cpu", [broken, slow])
+    assert (fastest.met, named.met, distance.met) == (True, False, True)
+    assert "(pytorch bf16)" in fastest.value and "openvino int8" in named.quantity
+    fastest, named = verdicts("paper", "cpu", [broken])
+    assert (fastest.met, named.met) == (False, False)
 
 
 def test_engines_with_other_joints_do_not_win() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from egorear_synth.body import JOINT_BONES, Body
-from egorear_synth.mixed_motion import DEEPEST_M, Clearance, MixedMotion
+from egorear_synth.mixed_motion import DEEPEST_M, Clearance, LaterMotion, MixedMotion
 from egorear_synth.procedural import ProceduralMotion
 from egorear_synth.random_poses import RandomPoses
 from egorear_synth.rotations import rotmat_about
@@ -39,7 +39,7 @@ def test_legs_are_of_one_movement_and_all_above_of_the_other(
     body: Body, parts: tuple[ProceduralMotion, RandomPoses]
 ) -> None:
     lower, upper = parts
-    mixed = MixedMotion(body, lower, upper, LATER_S)
+    mixed = MixedMotion(body, lower, LaterMotion(upper, LATER_S))
     for time_s in (0.0, 1.3, 20.0):
         legs, rest = lower.pose_at(time_s), upper.pose_at(time_s + LATER_S)
         found = joint_positions(body, bone_transforms(body, mixed.pose_at(time_s)))
@@ -79,3 +79,25 @@ def test_nothing_goes_through_the_floor(body: Body) -> None:
         legs = Still(body, lift_m=above_m - height)
         assert clearance.depth_and_height(legs)[1] == pytest.approx(above_m)
         assert clearance.allows(MixedMotion(body, legs, standing), legs, standing) == allowed
+
+
+class Between:
+    """One movement before a moment, another one from then on."""
+
+    def __init__(self, before: Still, after: Still, moment_s: float) -> None:
+        self._before, self._after, self._moment_s = before, after, moment_s
+
+    def pose_at(self, time_s: float) -> Pose:
+        return (self._before if time_s < self._moment_s else self._after).pose_at(time_s)
+
+
+def test_a_recording_excuses_only_the_moment_that_is_shown(body: Body) -> None:
+    arm = ("upperarm_l", "lowerarm_l", "hand_l")
+    legs, aside = Still(body), Still(body, arm, rotmat_about("x", np.array(0.6)))
+    across = Still(body, arm, rotmat_about("x", np.array(-0.6)))
+    clearance = Clearance(body, np.zeros(1))
+    late, early = Between(aside, across, 1.0), Between(across, aside, 1.0)
+    shown = LaterMotion(late, 2.0)
+    assert clearance.allows(MixedMotion(body, legs, shown), legs, shown), "as deep as it was recorded at that moment"
+    assert not clearance.allows(MixedMotion(body, legs, shown), legs, late), "not at this one"
+    assert clearance.allows(MixedMotion(body, legs, LaterMotion(early, 2.0)), legs, LaterMotion(early, 2.0))

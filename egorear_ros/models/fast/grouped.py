@@ -23,6 +23,7 @@ from egorear_ros.models.fast.network import (
     SeparateRefiners,
     join_views,
 )
+from egorear_ros.models.fast.present import apply_to_present, of_view
 from egorear_ros.models.fast.sampling import Taps, bilinear_taps, gather
 from egorear_ros.models.refiner import RefinedView
 from egorear_ros.models.transformer import SelfAttention
@@ -186,12 +187,18 @@ class GroupedQueryRefiners(MapsApart):
         return [cast(RefinerMaps, part) for part in self.maps]
 
     def forward(
-        self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+        self,
+        encoded: Encoding,
+        rows: Tensor,
+        heatmaps: Tensor,
+        anchors_uv: Tensor,
+        valid: Tensor,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, tuple[RefinedView, ...]]:
         """See `SeparateRefiners.forward`."""
         queries = self.queries(encoded, rows, heatmaps, anchors_uv, valid)
         views = tuple(
-            RefinedView(query, refined, part(normed, encoded.features[:, view]))
+            RefinedView(query, refined, apply_to_present(part, of_view(mask, view), normed, encoded.features[:, view]))
             for view, (part, query, refined, normed) in enumerate(zip(self.maps, *queries, strict=True))
         )
         return join_views([view.features[:, None] for view in views]), views
@@ -212,9 +219,15 @@ class GroupedRefiners(nn.Module):
         )
 
     def forward(
-        self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+        self,
+        encoded: Encoding,
+        rows: Tensor,
+        heatmaps: Tensor,
+        anchors_uv: Tensor,
+        valid: Tensor,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, tuple[RefinedView, ...]]:
-        """See `SeparateRefiners.forward`."""
+        """See `SeparateRefiners.forward`; all views are computed."""
         query, refined_query, normed = self.queries(encoded, rows, heatmaps, anchors_uv, valid)
         maps = normed.transpose(0, 1).flatten(1, 2).unflatten(-1, (self.side, self.side))
         offset, base = self.offset(maps), self.base(encoded.features.flatten(1, 2))
@@ -222,6 +235,6 @@ class GroupedRefiners(nn.Module):
         details = zip(query.unbind(), refined_query.unbind(), features.unbind(1), strict=True)
         return features, tuple(RefinedView(*parts) for parts in details)
 
-    def heatmaps(self, features: Tensor) -> Tensor:
-        """See `MapsApart.heatmaps`."""
+    def heatmaps(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """See `MapsApart.heatmaps`; all views are computed."""
         return self.heatmap_layers(features.flatten(1, 2)).unflatten(1, (features.shape[1], -1))

@@ -18,6 +18,7 @@ from egorear_ros.models.encoder import Encoder, Encoding, encode_views
 from egorear_ros.models.fast.attention import FastDeformableAttention
 from egorear_ros.models.fast.encoder import FastEncoder
 from egorear_ros.models.fast.fold import shrink_before_upsampling
+from egorear_ros.models.fast.present import apply_to_present, apply_to_views, known_mask, of_view
 from egorear_ros.models.inputs import check_inputs
 from egorear_ros.models.lifter import Lift, Lifter, PoseTransformer
 from egorear_ros.models.plug_in import RefinedEstimator, SeenViews
@@ -103,14 +104,22 @@ class FastRefiner(nn.Module):
         self.maps = RefinerMaps(refiner)
 
     def forward(
-        self, view: int, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+        self,
+        view: int,
+        encoded: Encoding,
+        rows: Tensor,
+        heatmaps: Tensor,
+        anchors_uv: Tensor,
+        valid: Tensor,
+        present: Tensor | None = None,
     ) -> RefinedView:
-        """See `Refiner.forward`; `rows` are (B, V, H * W, C) features."""
+        """See `Refiner.forward`; `rows` are (B, V, H * W, C) features, `present` (B,) whether the view is there."""
         from_image = self.fc_bfb(encoded.deepest[:, view].mean(dim=(-2, -1)))[:, None]
         from_heatmaps = self.heatmap_proj(heatmaps[:, view].flatten(-2))
         query = self.fc_query(self.joint_query_embed.weight + from_image + from_heatmaps)
         refined_query = self.layer(query, rows, anchors_uv, valid)
-        return RefinedView(query, refined_query, self.maps(self.norm(refined_query), encoded.features[:, view]))
+        features = apply_to_present(self.maps, present, self.norm(refined_query), encoded.features[:, view])
+        return RefinedView(query, refined_query, features)
 
 
 class MapsApart(nn.Module):
@@ -120,10 +129,13 @@ class MapsApart(nn.Module):
         """Return each view's second half."""
         raise NotImplementedError
 
-    def heatmaps(self, features: Tensor) -> Tensor:
-        """Map (B, V, C, H, W) refined features to (B, V, J_heatmap, H, W) heatmaps."""
-        parts = enumerate(self.map_parts())
-        return torch.stack([part.heatmap_layers(features[:, view]) for view, part in parts], dim=1)
+    def heatmaps(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map (B, V, C, H, W) refined features to (B, V, J_heatmap, H, W) heatmaps; `mask` as in `forward`."""
+        maps = [
+            apply_to_present(part.heatmap_layers, of_view(mask, view), features[:, view])
+            for view, part in enumerate(self.map_parts())
+        ]
+        return torch.stack(maps, dim=1)
 
 
 class SeparateRefiners(MapsApart):
@@ -139,11 +151,21 @@ class SeparateRefiners(MapsApart):
         return [cast(FastRefiner, refiner).maps for refiner in self.views]
 
     def forward(
-        self, encoded: Encoding, rows: Tensor, heatmaps: Tensor, anchors_uv: Tensor, valid: Tensor
+        self,
+        encoded: Encoding,
+        rows: Tensor,
+        heatmaps: Tensor,
+        anchors_uv: Tensor,
+        valid: Tensor,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, tuple[RefinedView, ...]]:
-        """Return (B, V, C, H, W) refined features and V details; arguments as of `FastRefiner.forward`."""
+        """Return (B, V, C, H, W) refined features and V details.
+
+        Arguments are those of `FastRefiner.forward`; where (B, V) `mask` is False nothing is computed but queries.
+        """
         views = tuple(
-            refiner(view, encoded, rows, heatmaps, anchors_uv, valid) for view, refiner in enumerate(self.views)
+            refiner(view, encoded, rows, heatmaps, anchors_uv, valid, of_view(mask, view))
+            for view, refiner in enumerate(self.views)
         )
         return join_views([view.features[:, None] for view in views]), views
 
@@ -173,15 +195,16 @@ class FastRefinedEstimator(nn.Module):
         check_inputs(self.size, images, T_camera_device, view_mask)
         encoded = self.encode(images, view_mask)
         rows = rows_of(encoded.features)
-        heatmaps = mask_views(self.first_heatmaps(encoded.features), view_mask)
+        mask = known_mask(view_mask)
+        heatmaps = mask_views(self.first_heatmaps(encoded.features, mask), view_mask)
         peaks = find_peaks(heatmaps)
         features, refined = encoded.features, None
         views: tuple[RefinedView, ...] = ()
         if self.refined:
-            features, views = self.refiners(encoded, rows, heatmaps, peaks.uv, peaks.valid)
+            features, views = self.refiners(encoded, rows, heatmaps, peaks.uv, peaks.valid, mask)
             features = mask_views(features, view_mask)
         if self.refined and refined_heatmaps:
-            refined = mask_views(self.refiners.heatmaps(features), view_mask)
+            refined = mask_views(self.refiners.heatmaps(features, mask), view_mask)
         seen = SeenViews(encoded.features, features, heatmaps if refined is None else refined)
         return Refinement(heatmaps, peaks, features, refined, views), seen, rows
 
@@ -193,10 +216,10 @@ class FastRefinedEstimator(nn.Module):
         ]
         return Encoding(*(join_views(parts) for parts in zip(*encoded, strict=True)))
 
-    def first_heatmaps(self, features: Tensor) -> Tensor:
-        """See `RefinementNetwork.first_heatmaps`."""
+    def first_heatmaps(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """See `RefinementNetwork.first_heatmaps`; those of views that (B, V) `mask` leaves out are zero."""
         maps = [
-            self.heads[group](features[:, views].flatten(0, 1)).unflatten(0, (-1, views.stop - views.start))
+            apply_to_views(self.heads[group], None if mask is None else mask[:, views], features[:, views])
             for group, views in self.groups.items()
         ]
         return torch.cat(maps, dim=1)
@@ -260,8 +283,9 @@ class FastLifter(FastCorrection):
         self, refined_features: Tensor, rows: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None
     ) -> Lift:
         """See `Lifter.forward`; `rows` are (B, V, H * W, C) encoder features."""
-        proposal_cm = self.lifter.propose(refined_features, view_mask)
-        return self.correct(proposal_cm, rows, T_camera_device, view_mask)
+        lifter, mask = self.lifter, known_mask(view_mask)
+        per_view = mask_views(apply_to_views(lifter.conv_frame_feat, mask, refined_features), view_mask)
+        return self.correct(lifter.guess(per_view), rows, T_camera_device, view_mask)
 
 
 def for_inference(network: NetworkT, *, consume: bool) -> NetworkT:

@@ -61,10 +61,15 @@ class FastRefinedEgoPoseFormer(FastRefinedEstimator):
         self.lifter = FastPooledLifter(network.pose3d_estimator)
 
     def forward(
-        self, images: Tensor, T_camera_device: Tensor | None = None, view_mask: Tensor | None = None
+        self,
+        images: Tensor,
+        T_camera_device: Tensor | None = None,
+        view_mask: Tensor | None = None,
+        *,
+        refined_heatmaps: bool = False,
     ) -> EgoRearOutput:
-        """Estimate poses; see `RefinedEgoPoseFormer.forward`. Of the poses the last alone."""
-        refinement, seen, rows = self.see(images, T_camera_device, view_mask, refined_heatmaps=True)
+        """Estimate poses; see `RefinedEgoPoseFormer.forward`. Refined heatmaps only if asked for, and the last pose."""
+        refinement, seen, rows = self.see(images, T_camera_device, view_mask, refined_heatmaps=refined_heatmaps)
         return EgoRearOutput(refinement, self.lifter(seen.refined_features, rows, T_camera_device, view_mask))
 
 

@@ -60,7 +60,10 @@ def test_everything_is_as_in_the_loop(
     with torch.inference_mode():
         expected, found = (form(*arguments, refined_heatmaps=True) for form in (loop, grouped))
     torch.testing.assert_close(found.lift.joints_cm, expected.lift.joints_cm, atol=TOLERANCE_CM, rtol=1e-6)
-    for name in ("features", "refined_heatmaps", "views"):
+    # Features of masked views are nobody's: `refinement.features` has zeros there.
+    for one, other in zip(found.refinement.views, expected.refinement.views, strict=True):
+        torch.testing.assert_close(one[:2], other[:2], atol=1e-4, rtol=1e-4)
+    for name in ("features", "refined_heatmaps"):
         torch.testing.assert_close(
             getattr(found.refinement, name), getattr(expected.refinement, name), atol=1e-4, rtol=1e-4
         )

@@ -73,7 +73,8 @@ def test_what_is_left_out_is_what_is_forgotten(monkeypatch: pytest.MonkeyPatch) 
     mask = torch.tensor([[True, False, True, True], [True, True, False, False]])
     with torch.inference_mode():
         left_out = encode_views(encoder, images, mask)
-        monkeypatch.setattr("egorear_ros.models.encoder._is_fixed", lambda *_: True)
+        for module in ("encoder", "fast.present"):
+            monkeypatch.setattr(f"egorear_ros.models.{module}.is_fixed", lambda *_, **__: True)
         forgotten = encode_views(encoder, images, mask)
     for one, other in zip(left_out, forgotten, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

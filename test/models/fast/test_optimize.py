@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from egorear_ros.models.egoposeformer import EgoPoseFormer
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.fast.fold import fold_batch_norm
+from egorear_ros.models.fast.grouped import group_refiners
 from egorear_ros.models.fast.optimize import optimize
 from egorear_ros.models.fast.sampling import bilinear_taps, gather
 from egorear_ros.models.heatmap_network import HeatmapNetwork
@@ -170,3 +171,30 @@ def test_masked_views_are_not_encoded(small: bool, tiny: Callable[..., ModelSize
     with torch.no_grad():
         fast(torch.randn(1, 4, 3, 64, 64), None, torch.tensor([[True, False, True, True]]))
     assert encoded == 3
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_nothing_is_computed_of_masked_views(separate: bool, tiny: Callable[..., ModelSize], rig: Rig) -> None:
+    """But a few queries: maps are nearly all of the work."""
+    fast = optimize(EgoRear(tiny(4), rig).eval())
+    fast = fast if separate else group_refiners(fast, maps=False)
+    images, counted = torch.randn(2, 4, 3, 64, 64), 0
+
+    def count(_: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal counted
+        counted += output.numel()
+
+    for module in fast.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+
+    def work(mask: list[list[bool]]) -> int:
+        nonlocal counted
+        counted = 0
+        with torch.no_grad():
+            fast(images, None, torch.tensor(mask), refined_heatmaps=True)
+        return counted
+
+    whole = work([[True] * 4] * 2)
+    assert work([[True, False, True, True]] * 2) == whole * 3 // 4
+    assert work([[True, False, True, True], [True, True, False, False]]) == whole * 5 // 8

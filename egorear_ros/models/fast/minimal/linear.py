@@ -49,7 +49,7 @@ class StreamedLinear(nn.Module):
         """Map (..., C_in) to (..., C_out)."""
         count, length = self.weight.shape
         single = x.dtype == self.weight.dtype == torch.float32 and x.device.type == "cpu"
-        if x.numel() != length or not single or not self.weight.is_contiguous():
+        if x.shape[-1] != length or x.numel() != length or not single or not self.weight.is_contiguous():
             return F.linear(x, self.weight, self.bias)
         x = x.contiguous()
         result = torch.empty(*x.shape[:-1], count)

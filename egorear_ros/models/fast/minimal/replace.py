@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from egorear_ros.models.fast.encoder import FastBlock
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
+from egorear_ros.models.fast.minimal.jit import vector_product_program
 from egorear_ros.models.fast.minimal.linear import StreamedLinear
 from egorear_ros.models.fast.minimal.registers import Registers, host_registers
 from egorear_ros.models.fast.minimal.threads import openmp
@@ -39,11 +40,17 @@ def use_minimal_filtering(network: nn.Module) -> bool:
         network: made by `optimize`, in single precision, on the CPU; changed in place.
 
     Returns:
-        Whether it was possible: the processor has vector arithmetic that we know, and PyTorch threads that we can use.
+        Whether it was possible: the processor has vector arithmetic that we know, PyTorch threads that we can use, and
+        the system lets programs be made. If not, the network is as it was.
     """
     registers = host_registers()
     if registers is None or openmp() is None:
         LOG.info("minimal filtering is not available on this machine; convolutions stay PyTorch's.")
+        return False
+    try:
+        vector_product_program(registers)
+    except (RuntimeError, OSError) as error:
+        LOG.warning("no program can be compiled on this machine (%s); convolutions stay PyTorch's, and slower.", error)
         return False
     _replace_in(network, registers)
     return True

@@ -69,3 +69,9 @@ def test_what_fits() -> None:
     assert StreamedLinear.fits(large, REGISTERS)
     for other in (small, crooked, rows, free, nn.ReLU()):
         assert not StreamedLinear.fits(other, REGISTERS)
+
+
+def test_other_lengths_are_refused_as_pytorch_does() -> None:
+    linear = nn.Linear(4 * STEP, ROWS).requires_grad_(False)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        StreamedLinear(linear, REGISTERS)(torch.randn(2, 2 * STEP))

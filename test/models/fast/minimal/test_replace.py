@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from egorear_ros.benchmarks.scaling import rig_of
+from egorear_ros.models.build import load_network
+from egorear_ros.models.checkpoint import load_checkpoint
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.fast.grouped import group_refiners
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
@@ -68,6 +71,18 @@ def test_the_small_network(rig: Rig) -> None:
     torch.testing.assert_close(found.lift.joints_cm, expected.lift.joints_cm, atol=1e-3, rtol=1e-4)
 
 
+def test_the_shipped_weights(rig: Rig) -> None:
+    network = load_network(load_checkpoint("egorear-small"), rig).eval()
+    torch.manual_seed(0)
+    # Soft blobs, noise alone would show no joint.
+    images = F.interpolate(torch.randn(8, 3, 16, 16), scale_factor=8.0, mode="bicubic").view(2, 4, 3, 128, 128)
+    fast = optimize(network)
+    assert use_minimal_filtering(fast)
+    with torch.no_grad():
+        expected, found = network(images), fast(images)
+    assert (found.lift.joints_cm - expected.lift.joints_cm).norm(dim=-1).max() < TOLERANCE_CM
+
+
 def test_relus_are_swallowed_only_where_they_follow() -> None:
     conv = [nn.Conv2d(16, 64, 3, padding=1), nn.Conv2d(64, 64, 3, padding=1)]
     layers = nn.ModuleDict(
@@ -108,3 +123,17 @@ def test_a_machine_without_it_keeps_its_convolutions(monkeypatch: pytest.MonkeyP
     layers = nn.Sequential(nn.Sequential(nn.Conv2d(64, 64, 3, padding=1)))
     assert not use_minimal_filtering(layers)
     assert isinstance(layers[0][0], nn.Conv2d)
+
+
+def test_a_machine_on_which_nothing_can_be_compiled(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> int:
+        raise RuntimeError("no executable memory")
+
+    monkeypatch.setattr("egorear_ros.models.fast.minimal.replace.vector_product_program", refuse)
+    fast = optimize(EgoRearSmall(replace(SMALL, image_size=64), rig).eval())
+    before = [type(module) for module in fast.modules()]
+    assert not use_minimal_filtering(fast)
+    assert [type(module) for module in fast.modules()] == before
+    assert "no executable memory" in caplog.text
