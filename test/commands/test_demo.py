@@ -133,7 +133,7 @@ def test_it_ends_by_itself_with_a_summary_and_a_picture(
     start: Callable[..., Demo], params: Path, separate: bool, tmp_path: Path
 ) -> None:
     bag = tmp_path / "ride"
-    demo = start("--config", params, "--duration", 4, "--record", bag, *(["--separate"] if separate else []))
+    demo = start("--config", params, "--duration", 6, "--record", bag, *(["--separate"] if separate else []))
     demo.wait_for_nodes(7 if separate else 1)
     status, output = demo.finish()
     assert status == 0, output
