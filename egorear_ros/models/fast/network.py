@@ -5,6 +5,7 @@ before projections, channels are mixed before upsampling, constants are computed
 computed that nobody asked for.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -122,12 +123,12 @@ class FastRefiner(nn.Module):
         return RefinedView(query, refined_query, features)
 
 
-class MapsApart(nn.Module):
+class MapsApart(nn.Module, ABC):
     """All views' refiners, whose maps are made one view after the other: their matrices stay in a CPU's cache."""
 
+    @abstractmethod
     def map_parts(self) -> list[RefinerMaps]:
         """Return each view's second half."""
-        raise NotImplementedError
 
     def heatmaps(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (B, V, C, H, W) refined features to (B, V, J_heatmap, H, W) heatmaps; `mask` as in `forward`."""
