@@ -1,6 +1,7 @@
 """From programs to machine code, without a compiler on the user's machine."""
 
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -46,7 +47,13 @@ def compile_ahead() -> None:
     """Begin to compile for this processor in a thread of its own, while there are weights to load and to rewrite."""
     registers = host_registers()
     if registers is not None:
-        threading.Thread(target=compiled, args=(*next(iter(PLANS)), registers), name="compile").start()
+        threading.Thread(target=_compile_quietly, args=(registers,), name="compile").start()
+
+
+def _compile_quietly(registers: Registers) -> None:
+    """Compile; what goes wrong is raised again where the programs are asked for, and announced there."""
+    with suppress(RuntimeError, OSError):
+        vector_product_program(registers)
 
 
 @lru_cache

@@ -50,7 +50,11 @@ def use_minimal_filtering(network: nn.Module) -> bool:
     try:
         vector_product_program(registers)
     except (RuntimeError, OSError) as error:
-        LOG.warning("no program can be compiled on this machine (%s); convolutions stay PyTorch's, and slower.", error)
+        LOG.warning(
+            "no program can be compiled on this machine (%s): convolutions stay PyTorch's, which are slower. "
+            "If they are too slow, set runtime.name to openvino or onnxruntime.",
+            error,
+        )
         return False
     _replace_in(network, registers)
     return True

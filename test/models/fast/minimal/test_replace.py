@@ -1,5 +1,6 @@
 """Inference forms with minimal filtering are the same function."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from egorear_ros.models.build import load_network
 from egorear_ros.models.checkpoint import load_checkpoint
 from egorear_ros.models.egorear import EgoRear
 from egorear_ros.models.fast.grouped import group_refiners
+from egorear_ros.models.fast.minimal import jit
 from egorear_ros.models.fast.minimal.convolution import MinimalConv2d
 from egorear_ros.models.fast.minimal.linear import StreamedLinear
 from egorear_ros.models.fast.minimal.registers import Registers, host_registers
@@ -137,3 +139,19 @@ def test_a_machine_on_which_nothing_can_be_compiled(
     assert not use_minimal_filtering(fast)
     assert [type(module) for module in fast.modules()] == before
     assert "no executable memory" in caplog.text
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_goes_wrong_ahead_is_left_to_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+
+    def refuse(*_: object) -> int:
+        asked.set()
+        raise RuntimeError("no executable memory")
+
+    monkeypatch.setattr(jit, "vector_product_program", refuse)
+    jit.compile_ahead()
+    assert asked.wait(10.0)
+    for thread in threading.enumerate():
+        if thread.name == "compile":
+            thread.join(10.0)
