@@ -57,7 +57,7 @@ def switched_estimator(
         model_id += f" without {switch}"
         SWITCHES[switch](network)
     engine = PyTorchRuntime(network, RuntimeConfig(name="pytorch_plain", device=device))
-    return EgoRearEstimator(engine, rig, loaded.header.size.image_size, model_id, accept_missing_views=True)
+    return EgoRearEstimator(engine, rig, loaded.header.input_size, model_id, accept_missing_views=True)
 
 
 def without_refinement(network: nn.Module) -> None:

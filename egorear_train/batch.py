@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from egorear_ros.estimators.preprocess import IMAGE_MEAN, IMAGE_STD
 from egorear_ros.heatmap import encode_heatmaps
+from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import Rig
 

@@ -76,7 +76,9 @@ def calibrate(
         raise CheckpointError(
             f"{path}: was trained without uncertainty, so there is none to calibrate. Train it with model.uncertainty."
         )
-    dataset = make_dataset(roots, split, cameras, checkpoint.header.size.image_size)
+    header = checkpoint.header
+    network.virtual = None  # samples are what virtual cameras show
+    dataset = make_dataset(roots, split, cameras, header.size.image_size, virtual_cameras=header.virtual_cameras)
     batches = DataLoader(cast("Dataset[Batch]", dataset), batch_size, collate_fn=collate)
     distances, scales = measure(network, batches)
     factor = float((distances / scales).mean()) / SHAPE

@@ -166,8 +166,9 @@ class FrameSetData(TrainingData):
         return make_dataset(
             self.roots,
             split,
-            stage.rig,
+            stage.real_rig,
             stage.size.image_size,
+            virtual_cameras=stage.virtual_cameras,
             quirks=self.quirks,
             seed=self.seed,
             length=self.epoch_frames,

@@ -62,6 +62,11 @@ def check_header(path: str, found: CheckpointHeader, wanted: CheckpointHeader, s
             f"{setting} is {path}, which was trained {_without(found)}; this run is {_without(wanted)}. Set "
             "model.refine, model.mask and model.uncertainty to the file's."
         )
+    if found.virtual_cameras != wanted.virtual_cameras:
+        raise CheckpointError(
+            f"{setting} is {path}, which was trained {_through(found)}; this run is {_through(wanted)}. Set "
+            "model.virtual_cameras to the file's."
+        )
     ours = replace(wanted.size, view_count=found.size.view_count)
     if found.size != ours:
         theirs, mine = found.size.to_dict(), ours.to_dict()
@@ -93,6 +98,8 @@ def begin_with(path: str, wanted: CheckpointHeader, setting: str) -> Checkpoint:
             found = replace(found, views=wanted.views, size=replace(found.size, view_count=wanted.size.view_count))
         if set(found.absent) <= set(wanted.absent):
             found = replace(found, absent=wanted.absent)
+        # The same tensors; what they see is new to them, but not all else.
+        found = replace(found, virtual_cameras=wanted.virtual_cameras)
         if not found.size.context_channels:
             found = replace(found, size=replace(found.size, context_channels=wanted.size.context_channels))
     check_header(path, found, wanted, setting)
@@ -128,6 +135,10 @@ def _same_views(setting: str) -> str:
 
 def _without(header: CheckpointHeader) -> str:
     return f"without {', '.join(header.absent)}" if header.absent else "with all parts"
+
+
+def _through(header: CheckpointHeader) -> str:
+    return "with virtual cameras" if header.virtual_cameras else "without virtual cameras"
 
 
 def load_strictly(module: nn.Module, state_dict: dict[str, Tensor], path: Path, what: str) -> None:

@@ -65,7 +65,7 @@ def make_subject(name: str, rig: Rig) -> Subject:
     checkpoint = load_checkpoint(name)
     rig = rig_for(checkpoint, rig)
     network = load_network(checkpoint, rig).eval()
-    identity = identify(network, rig, checkpoint.header.size.image_size, checkpoint.model_id)
+    identity = identify(network, rig, checkpoint.header.input_size, checkpoint.model_id)
     return Subject(network, identity, rig, trained=True)
 
 

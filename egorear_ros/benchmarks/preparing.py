@@ -9,9 +9,9 @@ import torch
 
 from egorear_ros.benchmarks.report import Row
 from egorear_ros.estimators.gpu_preprocessor import DeviceDecoder, GpuPreprocessor
-from egorear_ros.estimators.preprocess import IMAGE_STD
 from egorear_ros.estimators.preprocess_choice import gpu_decoder
 from egorear_ros.estimators.preprocessor import NetworkInput, Preprocess, Preprocessor
+from egorear_ros.models.image_statistics import IMAGE_STD
 from egorear_ros.runtimes.device_images import DeviceImages
 from egorear_ros.structures import FrameSet, Rig
 

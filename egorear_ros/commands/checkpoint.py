@@ -48,7 +48,7 @@ def describe(checkpoint: Checkpoint) -> str:
         "architecture": f"{header.architecture}, {ARCHITECTURES[header.architecture]}",
         "views": "one image at a time" if header.architecture == "egorear_heatmap" else views,
         "size": f"{len(checkpoint.state_dict)} tensors, {millions:.1f} M numbers, all finite",
-        "image size": f"{header.size.image_size} px",
+        "image size": f"{header.input_size} px",
         "skeleton": header.skeleton,
         "units inside": header.units,
         "training data": header.training_data or "not stated",

@@ -45,6 +45,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calib", default="ego4view_syn", metavar="RIG", help="name or path (default: ego4view_syn)")
     parser.add_argument("--views", nargs="+", default=(), metavar="VIEW", help="of the rig's views (default: all)")
     parser.add_argument("--split", nargs="+", choices=SPLITS, default=(), help="default: all that there are")
+    parser.add_argument("--virtual-cameras", action="store_true", help="as recipes with model.virtual_cameras want it")
     parser.add_argument("--quirk", action="append", default=[], help="do as the published code: first_line_only")
 
 
@@ -76,6 +77,7 @@ def _pack(args: argparse.Namespace, console: "Console") -> int:
         image_size=args.size,
         quirks=tuple(args.quirk),
         frames_per_shard=args.frames_per_shard,
+        virtual_cameras=args.virtual_cameras,
     )
     with _bar(console, f"packing {args.root}") as show:
         card = pack(settings, args.out, args.workers, show)
@@ -92,7 +94,8 @@ def _check(args: argparse.Namespace, console: "Console") -> int:
     rig = _rig(args)
     found = {}
     for split in args.split or splits_of(args.root):
-        dataset = make_dataset(args.root, split, rig, pack_size(args.root) or 256, quirks=args.quirk)
+        size = pack_size(args.root) or 256
+        dataset = make_dataset(args.root, split, rig, size, virtual_cameras=args.virtual_cameras, quirks=args.quirk)
         assert isinstance(dataset, FrameDataset)
         with _bar(console, f"reading {split}") as show:
             found[split] = check_split(dataset, args.every, show)

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     rig = rig_for(checkpoint, _select_views(load_rig(args.calib), args.views))
     _check_room(args.out, checkpoint)
     network = load_network(checkpoint, rig).eval()
-    size = checkpoint.header.size.image_size
+    size = checkpoint.header.input_size
     identity = identify(network, rig, size, checkpoint.model_id)
     calibration = _calibration(args, rig, size) if args.precision == "int8" else []
     verdict = _export(args, network, identity, calibration)

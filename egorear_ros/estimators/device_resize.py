@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from egorear_ros.estimators.preprocess import IMAGE_MEAN, IMAGE_STD
+from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
 
 KEYS_A = -0.5
 """Of the cubic kernel; -0.75 is OpenCV's.

@@ -51,7 +51,7 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
     checkpoint = load_checkpoint(config.checkpoint, legacy_syn_geometry=config.legacy_syn_geometry)
     check_architecture(checkpoint, config.method)
     rig = rig_for(checkpoint, rig)
-    size = checkpoint.header.size.image_size
+    size = checkpoint.header.input_size
     network = load_network(checkpoint, rig)
     digest, header, model_id = checkpoint.digest, checkpoint.header, checkpoint.model_id
     # As long as it lives the file stays mapped into memory, a second copy of the weights.

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from egorear_ros.estimators.base import EstimateError
 from egorear_ros.estimators.device_resize import DeviceResize
-from egorear_ros.estimators.preprocess import IMAGE_MEAN, IMAGE_STD, decode
+from egorear_ros.estimators.preprocess import decode
 from egorear_ros.estimators.preprocessor import NetworkInput, mask_of
+from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
 from egorear_ros.runtimes.device_images import DeviceImages
 from egorear_ros.structures import Frame, Rig
 from egorear_ros.tracing import TRACE

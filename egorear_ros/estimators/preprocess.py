@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from egorear_ros.estimators.base import DamagedImageError, EstimateError
+from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
 from egorear_ros.structures import Frame, Lens
 
-IMAGE_MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
-IMAGE_STD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
 _FORMATS = {"jpeg": "JPEG", "png": "PNG"}
 _PIXEL_SHAPES = {"rgb8": (3,), "bgr8": (3,), "mono8": ()}
 

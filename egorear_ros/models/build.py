@@ -37,6 +37,7 @@ def build_network(header: CheckpointHeader, rig: Rig) -> nn.Module:
             refine=has["refinement"],
             mask=has["mask"],
             uncertainty=has["uncertainty"],
+            virtual_cameras=header.virtual_cameras,
         )
     if header.architecture == "egoposeformer":
         return EgoPoseFormer(header.size, rig)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from egorear_ros.models.size import ModelSize
+from egorear_ros.models.size import OVERSIZE, ModelSize
 from egorear_ros.skeleton import EGO4VIEW
 
 FORMAT_VERSION = 1
@@ -44,6 +44,7 @@ class CheckpointHeader:
             training, see `models.anchors`.
         source: the file it was converted from, in words.
         absent: which of `PARTS` the network was trained without, so that it never runs with them.
+        virtual_cameras: whether the network looks through `models.virtual_views`.
     """
 
     architecture: str
@@ -57,13 +58,20 @@ class CheckpointHeader:
     legacy_syn_geometry: bool = False
     source: str = ""
     absent: tuple[str, ...] = ()
+    virtual_cameras: bool = False
+
+    @property
+    def input_size(self) -> int:
+        """Height and width of an input image of the network, px."""
+        return self.size.image_size * (OVERSIZE if self.virtual_cameras else 1)
 
     def to_json(self) -> str:
         """Return the header as it is written into a file."""
         values = asdict(self)
-        if not self.absent:
-            # Programs from before this entry read files that lack nothing, and refuse those that do.
-            del values["absent"]
+        for name in ("absent", "virtual_cameras"):
+            if not values[name]:
+                # Programs from before these entries read files that do without them, and refuse the others.
+                del values[name]
         return json.dumps({"format_version": FORMAT_VERSION, **values}, indent=1)
 
     @staticmethod
@@ -100,5 +108,7 @@ class CheckpointHeader:
                 f"it was trained without {', '.join(strange)}; parts that {self.architecture} can be trained without: "
                 f"{', '.join(possible) or 'none'}"
             )
+        if self.virtual_cameras and self.architecture != "egorear_small":
+            raise ValueError(f"it has virtual cameras, which {self.architecture} does not know")
         if self.views and len(self.views) != self.size.view_count:
             raise ValueError(f"it names the views {', '.join(self.views)} but its size has {self.size.view_count}")

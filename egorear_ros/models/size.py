@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+OVERSIZE = 2
+"""Pixels of a network's input for one of its virtual cameras' images, along each side; see `virtual_views`."""
+
 
 @dataclass(frozen=True)
 class ModelSize:

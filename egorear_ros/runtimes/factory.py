@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from egorear_ros.config import RuntimeConfig
 from egorear_ros.models.anchors import AnchorProjection
+from egorear_ros.models.virtual_views import VirtualViews
 from egorear_ros.runtimes.base import Float32Array, NotInstalledError, Runtime, RuntimeSetupError
 from egorear_ros.runtimes.fallback import FallbackRuntime, next_engines
 from egorear_ros.runtimes.identity import ModelIdentity
@@ -116,7 +118,11 @@ def _tensorrt(network: nn.Module, config: RuntimeConfig, identity: ModelIdentity
 def own_extrinsics(network: nn.Module) -> Float32Array:
     """Return the (V, 4, 4) device to camera transforms that a network was built with."""
     projection = next(module for module in network.modules() if isinstance(module, AnchorProjection))
-    return projection.T_camera_device.cpu().numpy()
+    virtual = next((module for module in network.modules() if isinstance(module, VirtualViews)), None)
+    T_camera_device = projection.T_camera_device
+    if virtual is not None:
+        T_camera_device = torch.linalg.inv(virtual.T_virtual_camera) @ T_camera_device
+    return T_camera_device.cpu().numpy()
 
 
 MAKERS: dict[str, Maker] = {

@@ -38,7 +38,7 @@ class HeatmapEstimator:
         network.register_forward_hook(self._keep)
         runtime = PyTorchRuntime(network, RuntimeConfig(device=device))
         accept = loaded.header.trained_with_missing_views
-        size = loaded.header.size.image_size
+        size = loaded.header.input_size
         self._method = EgoRearEstimator(runtime, rig, size, loaded.model_id, accept_missing_views=accept)
         self._maps: NDArray[np.float32] | None = None
         self.model_id = loaded.model_id

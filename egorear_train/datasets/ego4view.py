@@ -17,6 +17,7 @@ from egorear_train.datasets.annotation import read_annotation
 from egorear_train.datasets.base import FrameDataset, Sample
 from egorear_train.datasets.errors import DamagedFrame, DatasetError
 from egorear_train.datasets.frames import FrameFiles, SequenceFolder, list_frames
+from egorear_train.datasets.virtual import VirtualSamples
 
 _PROBED = 20
 
@@ -28,7 +29,13 @@ class Ego4ViewDataset(FrameDataset):
     """
 
     def __init__(
-        self, root: Path | str, split: str, rig: Rig, image_size: int = 256, quirks: Collection[str] = ()
+        self,
+        root: Path | str,
+        split: str,
+        rig: Rig,
+        image_size: int = 256,
+        quirks: Collection[str] = (),
+        virtual_cameras: bool = False,
     ) -> None:
         """List the frames and read the extrinsics.
 
@@ -39,6 +46,7 @@ class Ego4ViewDataset(FrameDataset):
                 their own extrinsics.
             image_size: height and width of the images, px.
             quirks: names of `frames.QUIRKS`.
+            virtual_cameras: whether samples are what `geometry.virtual_camera` shows.
 
         Raises:
             DatasetError: see `list_frames`; or a sequence has no extrinsics.
@@ -47,7 +55,8 @@ class Ego4ViewDataset(FrameDataset):
         self.frames = list_frames(Path(root), split, quirks)
         super().__init__(f"{root}, split {split}", len(self.frames))
         self._rig = rig
-        self._image_size = image_size
+        self._virtual = VirtualSamples(rig, image_size) if virtual_cameras else None
+        self._image_size = image_size if self._virtual is None else self._virtual.input_size
         self._places = _all_places(self.frames, rig)
         self.has_visibility = self._says_visibility()
 
@@ -67,7 +76,7 @@ class Ego4ViewDataset(FrameDataset):
         else:
             visible = annotation.visible
         images = [_read_image(frame.image(camera.view), self._image_size, camera.lens) for camera in self._rig.cameras]
-        return {
+        sample = {
             "images": torch.from_numpy(np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2))),
             "joints_cm": torch.from_numpy(annotation.joints_cm.astype(np.float32)),
             "pixels": torch.from_numpy(annotation.pixels.astype(np.float32)),
@@ -75,6 +84,7 @@ class Ego4ViewDataset(FrameDataset):
             "T_camera_device": torch.from_numpy(self._places[frame.sequence.metadata].copy()),
             "meta": frame.name,
         }
+        return sample if self._virtual is None else self._virtual(sample)
 
     def _says_visibility(self) -> bool:
         """Ask the first annotation that can be read."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from egorear_ros.geometry.virtual_camera import virtual_rig
 from egorear_ros.structures import Rig
 from egorear_train.datasets.base import FrameDataset
 from egorear_train.datasets.ego4view import Ego4ViewDataset
@@ -24,6 +25,7 @@ def make_dataset(
     rig: Rig,
     image_size: int = 256,
     *,
+    virtual_cameras: bool = False,
     quirks: Collection[str] = (),
     seed: int = 42,
     length: int | None = None,
@@ -41,6 +43,8 @@ def make_dataset(
         split: train, validation or test.
         rig: whose views are wanted, in this order.
         image_size: height and width of the images, px.
+        virtual_cameras: whether images and targets are those of `geometry.virtual_camera`; packs are made with them
+            or without.
         quirks: names of `frames.QUIRKS`; they do not apply to packs, which were made with or without them.
         seed: of the order of draws from a mixture.
         length: draws of an epoch of a mixture; by default as many as there are frames.
@@ -53,7 +57,10 @@ def make_dataset(
     weights = _weights(roots)
     if split != "train" and len(weights) > 1:
         weights = {root: weight for root, weight in weights.items() if split in splits_of(root)} or weights
-    parts = [(_open(root, split, rig, image_size, quirks, cache, cache_gb), weight) for root, weight in weights.items()]
+    parts = [
+        (_open(root, split, rig, image_size, quirks, virtual_cameras, cache, cache_gb), weight)
+        for root, weight in weights.items()
+    ]
     if len(parts) == 1:
         return parts[0][0]
     if split != "train":
@@ -112,11 +119,13 @@ def _open(
     rig: Rig,
     image_size: int,
     quirks: Collection[str],
+    virtual_cameras: bool,
     cache: Path | None,
     cache_gb: float | None,
 ) -> FrameDataset:
     if _is_pack(root):
-        return PackedDataset(root, split, rig, image_size, cache=cache, cache_gb=cache_gb)
+        seen = virtual_rig(rig) if virtual_cameras else rig
+        return PackedDataset(root, split, seen, image_size, cache=cache, cache_gb=cache_gb)
     if is_dataset(Path(root)):
-        return Ego4ViewDataset(root, split, rig, image_size, quirks)
+        return Ego4ViewDataset(root, split, rig, image_size, quirks, virtual_cameras)
     raise _no_dataset(Path(root))

@@ -5,6 +5,7 @@ A new stage is a subclass of `Stage` that names its architecture, builds its net
 (`model: {class_path: NewStage, init_args: ...}`). What it may rely on:
 
 * `self.network` is the plain network; its names, without a prefix, are those of exported files.
+* `self.real_rig` has the cameras of the data, `self.rig` those that the network sees, see `virtual_cameras`.
 * `self.rig` and `self.size` are the rig reduced to the views, and the sizes with its view count.
 * `run(batch)` gets a `Batch` on the right device, images still uint8 (`normalise_images`).
 * `losses` returns named scalars, which are added up and logged as `train/<name>` and `val/<name>`.
@@ -54,6 +55,9 @@ class Stage(LightningModule):
     single_views: ClassVar[bool] = False
     """Whether a sample is one image instead of a frame set."""
 
+    virtual_cameras: bool = False
+    """Whether the network sees what virtual cameras show, see `geometry.virtual_camera`."""
+
     network: nn.Module
 
     def __init__(
@@ -69,7 +73,7 @@ class Stage(LightningModule):
             training_data: what it is trained on, in words, for the header of exported weights.
         """
         super().__init__()
-        self.rig = load_training_rig(rig, tuple(views))
+        self.rig = self.real_rig = load_training_rig(rig, tuple(views))
         if len(views) < 2 and not self.single_views:
             raise ValueError(f"model.views is {', '.join(views)}; expected two or more: one view shows no depth.")
         self.size = replace(size, view_count=max(2, len(views)))

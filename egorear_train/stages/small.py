@@ -12,6 +12,7 @@ from egorear_ros.models.build import EGO4VIEW_VIEWS
 from egorear_ros.models.header import CheckpointHeader
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.small.network import SMALL, EgoRearSmall, SmallOutput
+from egorear_ros.models.virtual_views import VirtualViews
 from egorear_train.augment import drop_views, jitter_colours
 from egorear_train.batch import Batch, encode_targets, normalise_images
 from egorear_train.likelihood import pose_distance, pose_likelihood, weighted_heatmap_error
@@ -20,6 +21,7 @@ from egorear_train.pictures import Snapshot
 from egorear_train.pose_metrics import CM_PER_M, pose_metrics
 from egorear_train.schedule import OptimizerConfig, make_optimizer
 from egorear_train.stages.base import Stage
+from egorear_train.turn import Turn
 
 SMALL_OPTIMIZER = OptimizerConfig("muon", learning_rate=2e-3, weight_decay=0.02, drop_epochs=(), warm_up_steps=200)
 """A constant rate: the averaged weights are good at any moment, so nobody has to know the end beforehand."""
@@ -34,6 +36,8 @@ class SmallPoseStage(Stage):
 
     architecture = "egorear_small"
 
+    _seen: Tensor
+
     def __init__(
         self,
         rig: str = "ego4view_syn",
@@ -42,9 +46,13 @@ class SmallPoseStage(Stage):
         refine: bool = True,
         mask: bool = True,
         uncertainty: bool = True,
+        virtual_cameras: bool = False,
         view_drop: float = 0.4,
         colour_jitter: float = 0.15,
         mirror: float = 0.0,
+        turned: float = 0.0,
+        head_turn_deg: float = 10.0,
+        camera_turn_deg: float = 2.0,
         heatmap_weight: float = 1.0,
         pose_weight: float = 0.3,
         distance_weight: float = 0.0,
@@ -63,9 +71,13 @@ class SmallPoseStage(Stage):
             refine: whether views correct each other's heatmaps, see `EgoRearSmall`.
             mask: whether weak peaks are ignored, likewise.
             uncertainty: whether it learns its error, by its likelihood; without, the plain distance is the loss.
+            virtual_cameras: whether it sees what virtual cameras show, see `geometry.virtual_camera`.
             view_drop: share of frame sets that lose one or more views in training.
             colour_jitter: see `augment.jitter_colours`.
             mirror: share of frame sets that are mirrored in training; only for symmetric rigs, see `mirror.Mirror`.
+            turned: share of frame sets whose head and cameras are turned in training, see `turn.Turn`.
+            head_turn_deg: how far heads are turned, a standard deviation about each axis.
+            camera_turn_deg: how far each camera is turned besides.
             heatmap_weight: of each of the two heatmap errors.
             pose_weight: of the likelihood, or the distance, of proposal and corrections.
             distance_weight: of the distance besides the likelihood, whose gradient is small where the error is known to
@@ -78,11 +90,19 @@ class SmallPoseStage(Stage):
 
         Raises:
             CheckpointError: `weights` are of something else.
-            ValueError: frame sets are to be mirrored, but the rig is not symmetric.
+            ValueError: frame sets are to be mirrored, but the rig is not symmetric; an angle is negative; virtual
+                cameras are wanted, but where the real ones are is not known.
         """
         super().__init__(rig, views, size, optimizer, training_data)
+        self.virtual_cameras = virtual_cameras
+        if virtual_cameras:
+            virtual = VirtualViews(self.real_rig, self.size.image_size)
+            self.rig = virtual.rig
+            self.register_buffer("_seen", virtual.seen.to(torch.uint8), persistent=False)
         self.mirror = mirror
         self._mirror = Mirror(self.rig, self.size.image_size) if mirror > 0.0 else None
+        self.turned = turned
+        self._turn = Turn(self.rig, self.size.image_size, head_turn_deg, camera_turn_deg)
         self.view_drop, self.colour_jitter = view_drop, colour_jitter
         self.heatmap_weight, self.pose_weight, self.distance_weight = heatmap_weight, pose_weight, distance_weight
         self.average_decay = average_decay
@@ -111,7 +131,12 @@ class SmallPoseStage(Stage):
     def header(self) -> CheckpointHeader:
         """Return what the weights are for."""
         drops = self.view_drop > 0.0
-        return replace(super().header(), trained_with_missing_views=drops, absent=self._absent)
+        return replace(
+            super().header(),
+            trained_with_missing_views=drops,
+            absent=self._absent,
+            virtual_cameras=self.virtual_cameras,
+        )
 
     def untrained(self) -> list[str]:
         """Return what is left of the refiner where views do not correct each other."""
@@ -132,17 +157,24 @@ class SmallPoseStage(Stage):
             network.lifter.mean_pose_cm.copy_(mean)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of a batch, part of which is seen in a mirror."""
+        """Return the loss of a batch, part of which is seen in a mirror and part with the head held otherwise."""
+        self._check_first(batch, "fit")  # wrong data that are mirrored would say less clearly what is wrong
         if self._mirror is not None:
-            self._check_first(batch, "fit")  # a mirror of wrong data would say less clearly what is wrong
-            generator = self.step_generator("mirror")
-            chance = torch.rand(len(batch["meta"]), generator=generator, device=generator.device)
-            batch = self._mirror(batch, chance < self.mirror)
+            batch = self._mirror(batch, self._chosen(batch, "mirror", self.mirror))
+        chosen = self._chosen(batch, "turned", self.turned)
+        if bool(chosen.any()):
+            batch = self._turn(batch, chosen, self.step_generator("turn"))
         return super().training_step(batch, batch_idx)
+
+    def _chosen(self, batch: Batch, what: str, share: float) -> Tensor:
+        """Return (B,) bool: a share of the frame sets, at random."""
+        generator = self.step_generator(what)
+        return torch.rand(len(batch["meta"]), generator=generator, device=generator.device) < share
 
     def run(self, batch: Batch, view_mask: Tensor | None = None) -> SmallOutput:
         """Return poses and heatmaps; in training of views that may be dropped, else by the averaged weights."""
-        images = normalise_images(batch["images"])
+        # Images rendered for virtual cameras show more than the real ones see.
+        images = normalise_images(batch["images"] * self._seen if self.virtual_cameras else batch["images"])
         if self.training:
             generator = self.step_generator()
             images = jitter_colours(images, generator, self.colour_jitter)

@@ -1,6 +1,8 @@
 """EgoRear-small: one encoder for all views, refinement by tokens, a lifter that knows its error.
 
-    images  (B, V, 3, 128, 128)
+    images  (B, V, 3, 256, 256)
+      | virtual cameras: turned to the wearer, more pixels in the middle
+    virtual images  (B, V, 3, 128, 128)
       | encoder shared by all views
     features  (B, V, C, 32, 32)
       | heatmaps, each view on its own; their peaks become tokens with rays in the device frame
@@ -22,12 +24,13 @@ from egorear_ros.heatmap import Peaks
 from egorear_ros.models.blocks import conv1x1
 from egorear_ros.models.encoder import encode_views
 from egorear_ros.models.inputs import check_inputs
-from egorear_ros.models.size import ModelSize
+from egorear_ros.models.size import OVERSIZE, ModelSize
 from egorear_ros.models.small.encoder import SmallEncoder
 from egorear_ros.models.small.lifter import SmallLift, SmallLifter
 from egorear_ros.models.small.rays import ViewRays
 from egorear_ros.models.small.refinement import TokenRefiner, precise_peaks
 from egorear_ros.models.views import mask_views
+from egorear_ros.models.virtual_views import VirtualViews
 from egorear_ros.structures import Rig
 
 SMALL = ModelSize(
@@ -62,7 +65,14 @@ class EgoRearSmall(nn.Module):
     """The whole network."""
 
     def __init__(
-        self, size: ModelSize, rig: Rig, *, refine: bool = True, mask: bool = True, uncertainty: bool = True
+        self,
+        size: ModelSize,
+        rig: Rig,
+        *,
+        refine: bool = True,
+        mask: bool = True,
+        uncertainty: bool = True,
+        virtual_cameras: bool = False,
     ) -> None:
         """Build an untrained network.
 
@@ -72,8 +82,12 @@ class EgoRearSmall(nn.Module):
             refine: whether views correct each other; without, to measure what that is worth.
             mask: whether weak peaks are ignored; likewise.
             uncertainty: whether it knows its error; likewise. Without, its pose has no scales.
+            virtual_cameras: whether it looks through `VirtualViews`, and is given images of the size for them.
         """
         super().__init__()
+        self.virtual = VirtualViews(rig, size.image_size) if virtual_cameras else None
+        if self.virtual is not None:
+            rig = self.virtual.rig
         self.size, self.refine, self.mask, self.uncertainty = size, refine, mask, uncertainty
         self.encoder = SmallEncoder(size)
         self.head = conv1x1(size.channels, size.heatmap_joint_count)
@@ -87,17 +101,24 @@ class EgoRearSmall(nn.Module):
         has = {"refinement": self.refine, "mask": self.mask, "uncertainty": self.uncertainty}
         return tuple(part for part, there in has.items() if not there)
 
+    @property
+    def input_size(self) -> int:
+        """Height and width of its input, px."""
+        return self.size.image_size * (1 if self.virtual is None else OVERSIZE)
+
     def forward(
         self, images: Tensor, T_camera_device: Tensor | None = None, view_mask: Tensor | None = None
     ) -> SmallOutput:
         """Estimate poses.
 
         Args:
-            images: (B, V, 3, H, W) normalised images.
+            images: (B, V, 3, H, W) normalised images, H and W being `input_size`.
             T_camera_device: (B, V, 4, 4) extrinsics of each sample, translation in m; None: the rig's.
             view_mask: (B, V) bool; a view where it is False has no influence. None: all are there.
         """
-        check_inputs(self.size, images, T_camera_device, view_mask)
+        check_inputs(self.size, images, T_camera_device, view_mask, self.input_size)
+        if self.virtual is not None:
+            images, T_camera_device = self.virtual(images, T_camera_device)
         features = encode_views(self.encoder, images, view_mask).features
         # The encoder is nearly all of the work; places and rays need more digits than bfloat16 has.
         with torch.autocast(images.device.type, enabled=False):

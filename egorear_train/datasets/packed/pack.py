@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from egorear_ros import __version__
+from egorear_ros.geometry.virtual_camera import virtual_rig
 from egorear_ros.structures import Rig
 from egorear_train.datasets.base import damage_limit, too_many_damaged
 from egorear_train.datasets.ego4view import Ego4ViewDataset
@@ -49,6 +50,7 @@ class PackSettings:
         image_size: height and width of the images, px.
         quirks: names of `frames.QUIRKS`.
         frames_per_shard: in every shard but the last of a split.
+        virtual_cameras: whether samples are what `geometry.virtual_camera` shows.
     """
 
     root: Path
@@ -57,6 +59,7 @@ class PackSettings:
     image_size: int = 256
     quirks: Collection[str] = ()
     frames_per_shard: int = FRAMES_PER_SHARD
+    virtual_cameras: bool = False
 
 
 def pack(
@@ -81,7 +84,9 @@ def pack(
             "folder of frames."
         )
     datasets = {
-        split: Ego4ViewDataset(settings.root, split, settings.rig, settings.image_size, settings.quirks)
+        split: Ego4ViewDataset(
+            settings.root, split, settings.rig, settings.image_size, settings.quirks, settings.virtual_cameras
+        )
         for split in splits
     }
     plan = _plan(settings, datasets)
@@ -108,7 +113,7 @@ def _plan(settings: PackSettings, datasets: Mapping[str, Ego4ViewDataset]) -> di
     return {
         "format": FORMAT,
         "source": str(settings.root.resolve()),
-        "rig": describe_rig(settings.rig),
+        "rig": describe_rig(virtual_rig(settings.rig) if settings.virtual_cameras else settings.rig),
         "image_size": settings.image_size,
         "encoding": ENCODING,
         "quirks": sorted(settings.quirks),
