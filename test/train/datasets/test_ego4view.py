@@ -11,7 +11,11 @@ from PIL import Image
 from tiny_dataset import AWKWARD_ROOT, LAYOUTS, RIG, write_dataset, write_frame
 from torch.utils.data import DataLoader
 
+from egorear_ros.geometry.fisheye import project
+from egorear_ros.geometry.transforms import invert_transform, transform_points
+from egorear_ros.geometry.virtual_camera import virtual_rig
 from egorear_ros.heatmap import encode_heatmaps
+from egorear_ros.models.virtual_views import VirtualViews
 from egorear_ros.structures import Rig
 from egorear_train.datasets.annotation import read_annotation
 from egorear_train.datasets.ego4view import Ego4ViewDataset
@@ -221,3 +225,24 @@ def test_order_of_an_epoch_depends_on_seed_and_epoch_alone(root: Path) -> None:
     assert len(orders) > 5
     assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
     assert np.array_equal(dataset.epoch_order(3, 4), Ego4ViewDataset(root, "train", RIG).epoch_order(3, 4))
+
+
+def test_virtual_samples_show_what_the_virtual_cameras_see(root: Path) -> None:
+    real = Ego4ViewDataset(root, "train", RIG, 64)[1]
+    virtual = Ego4ViewDataset(root, "train", RIG, 32, virtual_cameras=True)[1]
+    rig = virtual_rig(RIG)
+    assert virtual["images"].shape == (4, 3, 32, 32)
+    assert virtual["images"].dtype == torch.uint8
+    expected = VirtualViews(RIG, 32)
+    shown = expected.resample(real["images"][None].float())[0] * expected.seen
+    assert torch.equal(virtual["images"], shown.round().to(torch.uint8))
+    assert torch.equal(virtual["joints_cm"], real["joints_cm"])
+    joints_m = virtual["joints_cm"].double().numpy()[1:] / 100.0
+    for view, camera in enumerate(rig.cameras):
+        if root.joinpath("train.txt").read_text().startswith("rp_x"):  # recordings bring their own places
+            T = invert_transform(camera.T_device_camera)
+            np.testing.assert_allclose(virtual["T_camera_device"][view].numpy(), T, atol=1e-6)
+        in_camera = transform_points(virtual["T_camera_device"][view].double().numpy(), joints_m)
+        pixels, seen = project(in_camera, camera.lens)
+        np.testing.assert_allclose(virtual["pixels"][view].numpy(), pixels, atol=0.02)
+        np.testing.assert_array_equal(virtual["visible"][view].numpy(), seen & real["visible"][view].numpy())
