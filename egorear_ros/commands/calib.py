@@ -21,6 +21,17 @@ def add_parser(subparsers: Any) -> None:
     _add_import(actions)
     show = actions.add_parser("show", help="print the lenses and places of a rig's cameras")
     show.add_argument("rig", help="a name in calib/, or the path of a rig file")
+    virtual = actions.add_parser(
+        "virtual",
+        help="write the virtual cameras of a rig, to render training data for them",
+        description="Write a rig of the virtual cameras that networks with model.virtual_cameras look through: at the "
+        "places of the real ones, turned towards the wearer, with more pixels in the middle.",
+        epilog="example: egorear calib virtual my_rig.yaml --out my_rig_virtual.yaml; egorear synth --rig "
+        "my_rig_virtual.yaml --size 128 --out data; egorear data pack data --calib my_rig_virtual.yaml --out pack",
+    )
+    virtual.add_argument("rig", help="a name in calib/, or the path of a rig file")
+    virtual.add_argument("--out", type=Path, required=True, metavar="RIG.yaml", help="the rig file to write")
+    virtual.add_argument("--force", action="store_true", help="replace --out if it exists")
     check = actions.add_parser("check", help="check a rig file, and images against it")
     check.add_argument("rig", help="a name in calib/, or the path of a rig file")
     check.add_argument(
@@ -60,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         CalibrationError: a file is missing or wrong.
     """
-    return {"import": _import, "show": _show, "check": _check}[args.action](args)
+    return {"import": _import, "show": _show, "virtual": _virtual, "check": _check}[args.action](args)
 
 
 def _import(args: argparse.Namespace) -> int:
@@ -90,6 +101,22 @@ def _show(args: argparse.Namespace) -> int:
     from egorear_ros.geometry.rig_file import load_rig
 
     _print_rig(load_rig(args.rig), _console())
+    return 0
+
+
+def _virtual(args: argparse.Namespace) -> int:
+    from egorear_ros.geometry.rig_file import CalibrationError, load_rig, save_rig
+    from egorear_ros.geometry.virtual_camera import virtual_rig
+
+    real = load_rig(args.rig)
+    try:
+        rig = virtual_rig(real)
+    except ValueError as error:
+        raise CalibrationError(str(error)) from error
+    save_rig(rig, args.out, note=f"Virtual cameras of {real.name}; no camera takes such images.", overwrite=args.force)
+    console = _console()
+    _print_rig(load_rig(str(args.out)), console)
+    console.print(f"Written: {args.out}")
     return 0
 
 

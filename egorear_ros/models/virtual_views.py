@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from egorear_ros.geometry.fisheye import project, unproject
 from egorear_ros.geometry.virtual_camera import virtual_rig
 from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
+from egorear_ros.models.size import OVERSIZE
 from egorear_ros.structures import Camera, FloatArray, Rig
 
 
@@ -79,3 +80,34 @@ def _sampling_grid(real: Camera, virtual: Camera, size: int) -> tuple[FloatArray
     pixels, there = project(rays @ turn.T, real.lens)
     places = (pixels + 0.5) / (real.lens.width, real.lens.height) * 2.0 - 1.0
     return places, np.logical_and(wanted, there).astype(float)
+
+
+class RealMaps:
+    """Puts heatmaps of virtual cameras where they belong in the real images, to be drawn over them."""
+
+    def __init__(self, rig: Rig, heatmap_size: int) -> None:
+        """Tabulate where in the virtual maps the pixels of the real ones are.
+
+        Args:
+            rig: V real cameras.
+            heatmap_size: H, px, of the maps of virtual cameras.
+        """
+        size = OVERSIZE * heatmap_size
+        pairs = zip(rig.cameras, virtual_rig(rig).cameras, strict=True)
+        grids = [_heatmap_grid(real, virtual, size, heatmap_size) for real, virtual in pairs]
+        self._grid = torch.from_numpy(np.stack(grids)).float()
+
+    def __call__(self, maps: Tensor) -> Tensor:
+        """Return (V, J, OVERSIZE H, OVERSIZE H) maps of real images of (V, J, H, H) ones; 0 where nothing belongs."""
+        return F.grid_sample(maps, self._grid.to(maps.device), mode="bilinear", align_corners=False)
+
+
+def _heatmap_grid(real: Camera, virtual: Camera, size: int, heatmap_size: int) -> FloatArray:
+    """Return (size, size, 2) places in a virtual heatmap; column k of any heatmap is at u = k / its width."""
+    axis = np.arange(size) / size
+    u, v = np.meshgrid(axis * real.lens.width, axis * real.lens.height)
+    rays, _ = unproject(np.stack([u, v], axis=-1), real.lens)
+    turn = virtual.T_device_camera[:3, :3].T @ real.T_device_camera[:3, :3]
+    pixels, _ = project(rays @ turn.T, virtual.lens)
+    places: FloatArray = (pixels / (virtual.lens.width, virtual.lens.height) + 0.5 / heatmap_size) * 2.0 - 1.0
+    return places

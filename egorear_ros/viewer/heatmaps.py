@@ -29,11 +29,14 @@ class HeatmapEstimator:
     def __init__(self, checkpoint: str, rig: Rig, device: str = "auto") -> None:
         from egorear_ros.models.build import load_network, rig_for
         from egorear_ros.models.checkpoint import load_checkpoint
+        from egorear_ros.models.virtual_views import RealMaps
         from egorear_ros.runtimes.pytorch import PyTorchRuntime
 
         loaded = load_checkpoint(checkpoint)
         rig = rig_for(loaded, rig)
         network = load_network(loaded, rig)
+        virtual = loaded.header.virtual_cameras
+        self._real_maps = RealMaps(rig, loaded.header.size.heatmap_size) if virtual else None
         # Through the call, not the output of the runtime: its `Prediction` has peaks only.
         network.register_forward_hook(self._keep)
         runtime = PyTorchRuntime(network, RuntimeConfig(device=device))
@@ -61,4 +64,8 @@ class HeatmapEstimator:
 
     def _keep(self, _network: Any, _inputs: Any, output: Any) -> None:
         heatmaps = getattr(getattr(output, "refinement", output), "refined_heatmaps", None)
-        self._maps = None if heatmaps is None else heatmaps[0].float().cpu().numpy()
+        if heatmaps is None:
+            self._maps = None
+            return
+        maps = heatmaps[0].float()
+        self._maps = (maps if self._real_maps is None else self._real_maps(maps)).cpu().numpy()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 from PIL import Image
 
 from egorear_ros.cli import main
-from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.geometry.rig_file import load_rig, save_rig
+from egorear_ros.geometry.virtual_camera import virtual_rig
 
 DATA = Path(__file__).parents[1] / "data" / "calib"
 IMPORT = ("calib", "import", str(DATA / "camchain.yaml"), "--views", "front_left,front_right,rear")
@@ -115,3 +117,24 @@ def test_formats_are_those_of_the_importer() -> None:
     from egorear_ros.geometry.calibration_import import FORMATS
 
     assert calib._FORMATS == FORMATS
+
+
+def test_virtual_cameras_of_a_rig(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "virtual.yaml"
+    assert main(["calib", "virtual", "ego4view_syn", "--out", str(path)]) == 0
+    assert "back_left" in output(capsys)[0]
+    written, expected = load_rig(str(path)), virtual_rig(load_rig("ego4view_syn"))
+    for camera, other in zip(written.cameras, expected.cameras, strict=True):
+        assert (camera.view, camera.lens) == (other.view, other.lens)
+        np.testing.assert_allclose(camera.T_device_camera, other.T_device_camera, atol=1e-12)
+
+
+def test_virtual_cameras_of_cameras_that_look_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rig = load_rig("ego4view_syn")
+    up = rig.cameras[0].T_device_camera @ np.diag([1.0, -1.0, -1.0, 1.0])
+    save_rig(
+        replace(rig, cameras=(replace(rig.cameras[0], T_device_camera=up), *rig.cameras[1:])), tmp_path / "up.yaml"
+    )
+    assert main(["calib", "virtual", str(tmp_path / "up.yaml"), "--out", str(tmp_path / "virtual.yaml")]) == 1
+    assert "front_left looks away from the wearer" in output(capsys)[1]
+    assert not (tmp_path / "virtual.yaml").exists()

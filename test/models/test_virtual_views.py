@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from egorear_ros.geometry.fisheye import unproject
+from egorear_ros.geometry.fisheye import project, unproject
 from egorear_ros.geometry.rig_file import load_rig
-from egorear_ros.geometry.transforms import invert_transform
+from egorear_ros.geometry.transforms import invert_transform, transform_points
+from egorear_ros.geometry.virtual_camera import SIZE_PX, virtual_rig
+from egorear_ros.heatmap import encode_heatmaps, find_peaks
 from egorear_ros.models.small.network import SMALL, EgoRearSmall
-from egorear_ros.models.virtual_views import VirtualViews
-from egorear_ros.structures import Camera, Rig
+from egorear_ros.models.virtual_views import RealMaps, VirtualViews
+from egorear_ros.structures import Camera, FloatArray, Rig
 
 SIZE = 64
 TINY = replace(SMALL, image_size=SIZE, backbone_channels=8, channels=16, lifter_layers=1, context_channels=16)
@@ -87,3 +89,16 @@ def test_a_network_with_them_is_the_network_behind_them(rig: Rig) -> None:
     torch.testing.assert_close(own, expected, atol=1e-3, rtol=0)
     with pytest.raises(ValueError, match=r"images has shape \(2, 4, 3, 64, 64\).*128, 128"):
         whole(torch.zeros(2, 4, 3, SIZE, SIZE))
+
+
+def test_heatmaps_are_drawn_where_the_joint_is_in_the_real_image(rig: Rig) -> None:
+    virtual = virtual_rig(rig)
+    points = np.array([[-0.1, 0.2, 1.0], [0.2, -0.1, 1.4], [0.05, 0.3, 0.8]])
+
+    def pixels(cameras: Rig) -> FloatArray:
+        views = [transform_points(invert_transform(camera.T_device_camera), points) for camera in cameras.cameras]
+        return np.stack([project(view, camera.lens)[0] for view, camera in zip(views, cameras.cameras, strict=True)])
+
+    maps = encode_heatmaps(torch.from_numpy(pixels(virtual)), (SIZE_PX, SIZE_PX), 32).float()
+    found = find_peaks(RealMaps(rig, 32)(maps)[None]).uv[0].numpy() * 872
+    assert float(np.abs(found - pixels(rig)).max()) < 872 / 48  # three quarters of a pixel of the virtual map
