@@ -73,7 +73,7 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
         size,
         model_id,
         accept_missing_views=accept,
-        preprocess=make_preprocess(config, runtime, engine, rig, size, header.architecture),
+        preprocess=make_preprocess(config, runtime, engine, rig, size, header.architecture, header.size.image_size),
     )
 
 

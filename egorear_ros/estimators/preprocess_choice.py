@@ -21,7 +21,13 @@ REDUCED_JPEGS = ("egorear_small",)
 
 
 def make_preprocess(
-    config: EstimatorConfig, runtime: RuntimeConfig, engine: Runtime, rig: Rig, image_size: int, architecture: str
+    config: EstimatorConfig,
+    runtime: RuntimeConfig,
+    engine: Runtime,
+    rig: Rig,
+    image_size: int,
+    architecture: str,
+    seen_px: int | None = None,
 ) -> Preprocess:
     """Return what prepares images for an engine; on a GPU that is said in the log.
 
@@ -32,11 +38,12 @@ def make_preprocess(
         rig: cameras in the network's order.
         image_size: height and width of the network's input, px.
         architecture: of the network.
+        seen_px: height and width of what the network sees through its virtual cameras; None: it sees its input.
 
     Raises:
         EstimatorSetupError: the GPU is asked for, and the engine takes no images there.
     """
-    least_px, device = least_jpeg_px(config, architecture, image_size), engine.image_device
+    least_px, device = least_jpeg_px(config, architecture, seen_px or image_size), engine.image_device
     if config.preprocess_on == "cpu" or (config.preprocess_on == "auto" and device is None):
         from egorear_ros.runtimes.pytorch import choose_device
 
@@ -79,7 +86,7 @@ def least_jpeg_px(config: EstimatorConfig, architecture: str, image_size: int) -
     Args:
         config: `jpeg_decoding`. Published weights see images exactly as in their training by default.
         architecture: of the network.
-        image_size: of its input, px.
+        image_size: of what it sees, px: of its input, or through its virtual cameras.
     """
     decoding = config.jpeg_decoding
     if decoding == "auto":

@@ -72,6 +72,8 @@ def identify(network: nn.Module, rig: Rig, image_size: int, model_id: str) -> Mo
     # Parts that are left out change what the same numbers compute.
     absent: tuple[str, ...] = getattr(network, "absent", ())
     whole.update("".join(absent).encode())
+    if getattr(network, "virtual", None) is not None:
+        whole.update(b"virtual cameras")
     for camera in rig.cameras:
         whole.update(repr(camera.lens).encode() + np.ascontiguousarray(camera.T_device_camera).tobytes())
     return ModelIdentity(model_id, whole.hexdigest()[:16], rig.views, image_size, rig.name)
