@@ -30,6 +30,7 @@ class Case:
         steps: optimiser steps, the first `log_every` of which warm up.
         log_every: steps between two measurements.
         options: what else is set.
+        virtual: whether its pack is of virtual cameras.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Case:
     steps: int
     log_every: int
     options: tuple[str, ...] = ()
+    virtual: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _cases(folder: Path, calib: str) -> list[Case]:
     batch, steps, log_every = (32, 40, 10) if gpu else (4, 5, 1)
     published = ("--model.weights", str(random_weights(folder, calib)), "--data.workers", "4" if gpu else "1")
     return [
-        Case("EgoRear-small at 128 px, bfloat16", "egorear_small.yaml", 128, 32, 40, 10),
+        Case("EgoRear-small at 128 px, bfloat16", "egorear_small.yaml", 128, 32, 40, 10, virtual=True),
         Case(
             "published size (stage 3) at 256 px",
             "ego4view_syn_pose3d_fixed.yaml",
@@ -124,7 +126,7 @@ def _cases(folder: Path, calib: str) -> list[Case]:
 
 def _train(folder: Path, calib: str, case: Case) -> Throughput:
     """Run a recipe in a process of its own, as a user would, and return what it logged."""
-    packs = _packs(folder, calib, case.image_px)
+    packs = _packs(folder, calib, case)
     run = folder / Path(case.recipe).stem
     shutil.rmtree(run, ignore_errors=True)
     words = ["train", "fit", "--config", str(share_dir() / "config" / "train" / case.recipe)]
@@ -139,17 +141,17 @@ def _train(folder: Path, calib: str, case: Case) -> Throughput:
     return found
 
 
-def _packs(folder: Path, calib: str, image_px: int) -> list[str]:
+def _packs(folder: Path, calib: str, case: Case) -> list[str]:
     """Return two names of one pack: only mixtures may be drawn from for longer than they are."""
-    data, out = folder / "data", folder / f"pack_{image_px}"
+    data, out = folder / "data", folder / f"pack_{case.image_px}{'_virtual' if case.virtual else ''}"
     again = out.with_name(f"{out.name}_again")
     words = ["synth", "--rig", calib, "--out", str(data), "--seed", "1", "--size", str(RENDERED_PX)]
     words += ["--sequences", str(SEQUENCES), "--frames", str(FRAMES), "--rate", "2", "--samples", "1"]
     _egorear([*words, "--split", "75/25/0"], folder / "synth.log")  # goes on, or finds everything there
     if not (out / "card.json").is_file():
         shutil.rmtree(out, ignore_errors=True)
-        words = ["data", "pack", str(data), "--calib", calib, "--out", str(out), "--size", str(image_px)]
-        _egorear(words, folder / "pack.log")
+        words = ["data", "pack", str(data), "--calib", calib, "--out", str(out), "--size", str(case.image_px)]
+        _egorear([*words, *(["--virtual-cameras"] if case.virtual else [])], folder / "pack.log")
     if not again.exists():
         again.symlink_to(out)
     return [str(out), str(again)]

@@ -32,7 +32,7 @@ def test_recipes_train_from_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     from egorear_ros.benchmarks import training
 
     small = '{"image_size": 64, "backbone_channels": 8, "channels": 16, "attention_heads": 4, "lifter_layers": 1}'
-    case = Case("tiny", "egorear_small.yaml", 64, 2, 4, 1, ("--model.size", small))
+    case = Case("tiny", "egorear_small.yaml", 64, 2, 4, 1, ("--model.size", small), virtual=True)
     monkeypatch.setattr(training, "SEQUENCES", 2)
     monkeypatch.setattr(training, "FRAMES", 2)
     monkeypatch.setattr(training, "RENDERED_PX", 64)

@@ -116,7 +116,8 @@ def check_rig(card: Card, rig: Rig, image_size: int, where: str) -> tuple[int, .
         if lens_to_dict(camera.lens) != card.lenses[camera.view]:
             raise DatasetError(
                 f"{where} was packed with another lens of {camera.view} than that of rig {rig.name} ({rig.source}). "
-                "Train with the rig that it was packed with, or pack the data again."
+                "Train with the rig that it was packed with, or pack the data again: with --virtual-cameras if "
+                "the recipe sets model.virtual_cameras, and without if not."
             )
     return tuple(names.index(view) for view in rig.views)
 
