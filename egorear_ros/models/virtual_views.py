@@ -46,8 +46,8 @@ class VirtualViews(nn.Module):
         black = (-IMAGE_MEAN / IMAGE_STD)[:, None, None]
         # Part of the calibration, not of the weights.
         self.register_buffer("grid", torch.from_numpy(np.stack([grid for grid, _ in places])).float(), persistent=False)
-        seen = np.stack([seen for _, seen in places])[:, None]
-        self.register_buffer("seen", torch.from_numpy(seen).float(), persistent=False)
+        seen = torch.from_numpy(np.stack([seen for _, seen in places])).float()
+        self.register_buffer("seen", seen[:, None], persistent=False)
         self.register_buffer("T_virtual_camera", torch.from_numpy(np.stack(turns)).float(), persistent=False)
         self.register_buffer("black", torch.from_numpy(black).float(), persistent=False)
 

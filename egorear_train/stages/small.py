@@ -117,6 +117,11 @@ class SmallPoseStage(Stage):
         # fewer channels than a vector has, oneDNN's gradients write outside of their memory then (PyTorch 2.13).
         if network.size.backbone_channels % VECTOR == 0:
             self.trained.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for weight in self.trained.encoder.parameters():
+                # Kernels of one pixel lie the same either way, but with the strides of channels-last processes refuse
+                # to send them to each other (PyTorch 2.13).
+                if weight.shape[2:] == (1, 1):
+                    weight.data = weight.data.clone(memory_format=torch.contiguous_format)
         network.requires_grad_(False)
 
     @property

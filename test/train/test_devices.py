@@ -10,10 +10,14 @@ import pytest
 
 pytest.importorskip("lightning")
 
+import torch
 from tiny_dataset import write_dataset
 
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.models.build import load_network
 from egorear_ros.models.checkpoint import load_checkpoint
 from egorear_ros.models.official import load_without_executing
+from egorear_train.export import export
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPE = """
@@ -49,8 +53,13 @@ def losses(run: Path) -> list[float]:
 
 
 def test_two_processes_share_an_epoch(tmp_path: Path) -> None:
-    """Without refinement, which leaves parameters over: one that is waited for and gets no gradient is an error."""
-    run = fit(tmp_path, "--trainer.devices", "2", "--trainer.strategy", "ddp", "--model.refine", "false")
+    """Without refinement, which leaves parameters over: one that is waited for and gets no gradient is an error.
+
+    With as many channels as weights in channels-last need.
+    """
+    devices = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+    parts = ("--model.refine", "false", "--model.virtual_cameras", "true", "--model.size.backbone_channels", "16")
+    run = fit(tmp_path, *devices, *parts)
     assert load_without_executing(run / "last.ckpt")["global_step"] == 4, "16 frame sets, 2 for each process"
     assert len(losses(run)) == 4 and all(map(math.isfinite, losses(run)))
     assert load_checkpoint(run / "last.ckpt").header.absent == ("refinement",)
@@ -61,3 +70,24 @@ def test_half_precision(tmp_path: Path) -> None:
     assert len(losses(run)) == 8 and all(map(math.isfinite, losses(run)))
     weights = load_checkpoint(run / "last.ckpt").state_dict
     assert all(str(value.dtype) != "torch.bfloat16" for value in weights.values()), "weights stay whole"
+
+
+def test_virtual_cameras_from_files_to_weights(tmp_path: Path) -> None:
+    """Trained on what virtual cameras show, run on what the real ones do."""
+    run = fit(tmp_path, "--model.virtual_cameras", "true", "--model.turned", "0.5")
+    assert all(map(math.isfinite, losses(run)))
+    exported = export(run / "last.ckpt", tmp_path / "small.safetensors")
+    assert exported.header.virtual_cameras and exported.header.input_size == 128
+    network = load_network(exported, load_rig("ego4view_syn")).eval()
+    with torch.no_grad():
+        joints_cm = network(torch.zeros(1, 4, 3, 128, 128)).lift.joints_cm
+    assert bool(joints_cm.isfinite().all())
+    # The recipe without them does not go on from a run with them.
+    again = subprocess.run(
+        [sys.executable, "-m", "egorear_ros.cli", "train", "fit", "--config", str(tmp_path / "recipe.yaml"),
+         "--trainer.default_root_dir", str(run), "--ckpt_path", "last"],
+        check=False, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert again.returncode == 1
+    assert "was trained with virtual cameras" in again.stderr
+    assert "Set model.virtual_cameras to the file's" in again.stderr
