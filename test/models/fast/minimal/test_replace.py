@@ -74,10 +74,12 @@ def test_the_small_network(rig: Rig) -> None:
 
 
 def test_the_shipped_weights(rig: Rig) -> None:
-    network = load_network(load_checkpoint("egorear-small"), rig).eval()
+    checkpoint = load_checkpoint("egorear-small")
+    network = load_network(checkpoint, rig).eval()
     torch.manual_seed(0)
     # Soft blobs, noise alone would show no joint.
-    images = F.interpolate(torch.randn(8, 3, 16, 16), scale_factor=8.0, mode="bicubic").view(2, 4, 3, 128, 128)
+    side = checkpoint.header.input_size
+    images = F.interpolate(torch.randn(8, 3, 16, 16), (side, side), mode="bicubic").unflatten(0, (2, 4))
     fast = optimize(network)
     assert use_minimal_filtering(fast)
     with torch.no_grad():
