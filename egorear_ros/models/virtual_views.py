@@ -15,6 +15,9 @@ from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
 from egorear_ros.models.size import OVERSIZE
 from egorear_ros.structures import Camera, FloatArray, Rig
 
+OUTSIDE = 3.0
+"""A place that `grid_sample` takes for outside of the map, where it reads 0."""
+
 
 class VirtualViews(nn.Module):
     """Resamples the views of one rig.
@@ -106,8 +109,9 @@ def _heatmap_grid(real: Camera, virtual: Camera, size: int, heatmap_size: int) -
     """Return (size, size, 2) places in a virtual heatmap; column k of any heatmap is at u = k / its width."""
     axis = np.arange(size) / size
     u, v = np.meshgrid(axis * real.lens.width, axis * real.lens.height)
-    rays, _ = unproject(np.stack([u, v], axis=-1), real.lens)
+    rays, seen = unproject(np.stack([u, v], axis=-1), real.lens)
     turn = virtual.T_device_camera[:3, :3].T @ real.T_device_camera[:3, :3]
     pixels, _ = project(rays @ turn.T, virtual.lens)
-    places: FloatArray = (pixels / (virtual.lens.width, virtual.lens.height) + 0.5 / heatmap_size) * 2.0 - 1.0
-    return places
+    places = (pixels / (virtual.lens.width, virtual.lens.height) + 0.5 / heatmap_size) * 2.0 - 1.0
+    outside: FloatArray = np.where(seen[..., None], places, OUTSIDE)
+    return outside
