@@ -15,6 +15,7 @@ from torch import Tensor
 
 from egorear_ros.geometry.fisheye import project, unproject
 from egorear_ros.geometry.transforms import transform_points
+from egorear_ros.models.virtual_views import OUTSIDE
 from egorear_ros.skeleton import EGO4VIEW, Skeleton
 from egorear_ros.structures import FloatArray, Lens, Rig
 from egorear_train.batch import CM_PER_M, Batch
@@ -24,9 +25,6 @@ MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 SAME_PLACE_M, SAME_ROTATION = 1e-3, 1e-3
 """How far a camera may be from where its partner's mirror image is."""
-
-OUTSIDE = 3.0
-"""A place that `grid_sample` takes for outside of the image, where it reads black."""
 
 
 class Mirror:

@@ -1,7 +1,7 @@
 """Virtual cameras: what a network sees instead of the real ones, the same whatever lenses a rig has.
 
 A fisheye lens on a helmet spends most of its pixels on walls: nine in ten joints lie within 44 degrees of
-the direction towards the wearer, on a sixth of the image. A virtual camera stands where the real one does,
+the direction towards the wearer, on a fifth of the image. A virtual camera stands where the real one does,
 is turned towards the wearer, and has a lens that gives the middle more pixels: an image of the same size
 shows legs twice as large, and hands, which are near wherever they are far from the middle, still within it.
 """
