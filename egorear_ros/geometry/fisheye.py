@@ -49,26 +49,49 @@ def project(points_camera: ArrayT, lens: Lens) -> tuple[ArrayT, ArrayT]:
     `cv2.fisheye.projectPoints`; beyond, OpenCV mirrors points behind the image plane, which a lens
     wider than 180 degrees still sees.
     """
-    points: Any = points_camera
-    if points.shape[-1:] != (3,):
-        raise ValueError(f"points_camera has shape {tuple(points.shape)}; expected (..., 3).")
-    xp = _namespace(points)
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    square = x * x + y * y
-    # At the axis sqrt and division have no gradient, and `where` alone would let their NaN through:
-    # such points get harmless operands first, and their own formula afterwards.
-    on_axis = square <= 0.0
-    ahead = z > 0.0
-    distance = xp.sqrt(xp.where(on_axis, 1.0, square))
-    theta = _arctan2(xp.where(on_axis, 0.0, distance), xp.where(on_axis & ~ahead, -1.0, z), xp)
-    radius = _radius(theta, lens, xp)
-    # Radius over distance tends to slope over depth, which gives the right gradient on the axis too.
-    axis_scale = xp.where(ahead, _axis(lens).slope / xp.where(ahead, z, 1.0), 0.0)
-    focal, center = _focal(lens), lens.center_px
-    u = focal[0] * xp.where(on_axis, axis_scale * x, radius * (x / distance)) + center[0]
-    v = focal[1] * xp.where(on_axis, axis_scale * y, radius * (y / distance)) + center[1]
+    xp = _namespace(points_camera)
+    u, v, theta = _land(points_camera, lens_terms(lens), xp)
     visible = (theta <= lens.max_theta) & _inside(u, v, lens)
     return xp.stack((u, v), -1), visible
+
+
+class LensTerms(NamedTuple):
+    """The numbers of a lens's formula, the same for both models; or, as arrays, those of several lenses.
+
+    Attributes:
+        focal: of u and v; px, or 1 where the polynomial already gives px.
+        center: likewise, px.
+        axis_theta: up to this angle, rad, the image radius is `axis_slope * theta`.
+        axis_slope: see `axis_theta`.
+        offset: angle, rad, from which the polynomial counts.
+        coefficients: ascending, of the image radius.
+    """
+
+    focal: tuple[Any, Any]
+    center: tuple[Any, Any]
+    axis_theta: Any
+    axis_slope: Any
+    offset: Any
+    coefficients: tuple[Any, ...]
+
+
+def project_pixels(points_camera: ArrayT, terms: LensTerms) -> ArrayT:
+    """Return the (..., 2) pixels that `project` returns, of several lenses at once if the terms are arrays.
+
+    Args:
+        points_camera: (..., 3) points, each in the optical frame of its camera.
+        terms: of its lens; arrays are broadcast to (...).
+    """
+    xp = _namespace(points_camera)
+    pixels: ArrayT = xp.stack(_land(points_camera, terms, xp)[:2], -1)
+    return pixels
+
+
+@lru_cache(maxsize=64)
+def lens_terms(lens: Lens) -> LensTerms:
+    """Return the numbers of a lens."""
+    axis = _axis(lens)
+    return LensTerms(_focal(lens), lens.center_px, axis.theta, axis.slope, _offset(lens), _coefficients(lens))
 
 
 def unproject(pixels: ArrayT, lens: Lens) -> tuple[ArrayT, ArrayT]:
@@ -142,7 +165,7 @@ def scale_lens(lens: Lens, width: int, height: int) -> Lens:
 
 def max_radius(lens: Lens) -> float:
     """Return the image radius of the edge of the field of view: px for ocam, focal lengths for equidistant."""
-    return float(_radius(np.array(lens.max_theta), lens, np))
+    return float(_radius(np.array(lens.max_theta), lens_terms(lens), np))
 
 
 def check_lens(lens: Lens) -> None:
@@ -209,6 +232,26 @@ def _arctan2(y: Any, x: Any, xp: ModuleType) -> Any:
     return xp.arctan2(apart[..., 0], apart[..., 1])
 
 
+def _land(points: Any, terms: LensTerms, xp: ModuleType) -> tuple[Any, Any, Any]:
+    """Return (...) u and v, px, and the angle from the optical axis, rad, of (..., 3) points."""
+    if points.shape[-1:] != (3,):
+        raise ValueError(f"points_camera has shape {tuple(points.shape)}; expected (..., 3).")
+    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    square = x * x + y * y
+    # At the axis sqrt and division have no gradient, and `where` alone would let their NaN through:
+    # such points get harmless operands first, and their own formula afterwards.
+    on_axis = square <= 0.0
+    ahead = z > 0.0
+    distance = xp.sqrt(xp.where(on_axis, 1.0, square))
+    theta = _arctan2(xp.where(on_axis, 0.0, distance), xp.where(on_axis & ~ahead, -1.0, z), xp)
+    radius = _radius(theta, terms, xp)
+    # Radius over distance tends to slope over depth, which gives the right gradient on the axis too.
+    axis_scale = xp.where(ahead, terms.axis_slope / xp.where(ahead, z, 1.0), 0.0)
+    u = terms.focal[0] * xp.where(on_axis, axis_scale * x, radius * (x / distance)) + terms.center[0]
+    v = terms.focal[1] * xp.where(on_axis, axis_scale * y, radius * (y / distance)) + terms.center[1]
+    return u, v, theta
+
+
 def _focal(lens: Lens) -> tuple[float, float]:
     return lens.focal_px if isinstance(lens, EquidistantLens) else (1.0, 1.0)
 
@@ -240,33 +283,34 @@ def _axis(lens: Lens) -> _Axis:
     return _Axis(theta, float(_polynomial(theta, lens)) / theta)
 
 
-def _radius(theta: Any, lens: Lens, xp: ModuleType) -> Any:
+def _radius(theta: Any, terms: LensTerms, xp: ModuleType) -> Any:
     """Image radius of an angle from the optical axis: px for ocam, focal lengths for equidistant."""
-    axis = _axis(lens)
-    radius = _polynomial(theta, lens)
-    return xp.where(theta < axis.theta, axis.slope * theta, radius) if axis.theta else radius
+    radius = _horner(terms.coefficients, theta - terms.offset)
+    if isinstance(terms.axis_theta, float) and not terms.axis_theta:
+        return radius
+    return xp.where(theta < terms.axis_theta, terms.axis_slope * theta, radius)
 
 
 def _polynomial(theta: Any, lens: Lens) -> Any:
-    return _horner(_coefficients(lens), _argument(theta, lens))
+    return _horner(_coefficients(lens), theta - _offset(lens))
 
 
 def _slope(theta: Any, lens: Lens) -> Any:
     derivative = tuple(power * value for power, value in enumerate(_coefficients(lens)))[1:]
-    return _horner(derivative, _argument(theta, lens))
+    return _horner(derivative, theta - _offset(lens))
 
 
 def _coefficients(lens: Lens) -> tuple[float, ...]:
-    """Ascending coefficients of the image radius as a polynomial of `_argument`."""
+    """Ascending coefficients of the image radius as a polynomial of the angle from `_offset`."""
     if isinstance(lens, EquidistantLens):
         k1, k2, k3, k4 = lens.distortion
         return (0.0, 1.0, 0.0, k1, 0.0, k2, 0.0, k3, 0.0, k4)
     return lens.polynomial
 
 
-def _argument(theta: Any, lens: Lens) -> Any:
-    """The polynomial's argument; ocam measures from the image plane: -pi/2 is the optical axis."""
-    return theta if isinstance(lens, EquidistantLens) else theta - math.pi / 2
+def _offset(lens: Lens) -> float:
+    """Angle from the optical axis that the polynomial counts from; ocam's is in the image plane."""
+    return 0.0 if isinstance(lens, EquidistantLens) else math.pi / 2
 
 
 def _horner(coefficients: tuple[float, ...], x: Any) -> Any:
@@ -280,7 +324,7 @@ def _horner(coefficients: tuple[float, ...], x: Any) -> Any:
 def _table(lens: Lens) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Radii and their angles, densely over the field of view."""
     theta = np.linspace(0.0, lens.max_theta, TABLE_SIZE)
-    return np.asarray(_radius(theta, lens, np)), theta
+    return np.asarray(_radius(theta, lens_terms(lens), np)), theta
 
 
 def _theta(radius: Any, lens: Lens, xp: ModuleType) -> Any:
@@ -297,10 +341,10 @@ def _theta(radius: Any, lens: Lens, xp: ModuleType) -> Any:
     theta = low + (high - low) * (given - radii[upper - 1]) / (radii[upper] - radii[upper - 1])
     for _ in range(NEWTON_STEPS):
         theta = xp.clip(theta, low, high)
-        theta = theta + (given - _radius(theta, lens, xp)) / _radius_slope(theta, lens, xp)
+        theta = theta + (given - _radius(theta, lens_terms(lens), xp)) / _radius_slope(theta, lens, xp)
     theta = xp.clip(theta, low, high)
     # The gradient of the inverse is one over the slope: that of the last step, theta held constant.
-    return theta + (radius - _radius(theta, lens, xp)) / _radius_slope(theta, lens, xp)
+    return theta + (radius - _radius(theta, lens_terms(lens), xp)) / _radius_slope(theta, lens, xp)
 
 
 def _radius_slope(theta: Any, lens: Lens, xp: ModuleType) -> Any:
