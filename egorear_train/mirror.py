@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from egorear_ros.geometry.fisheye import project, unproject
+from egorear_ros.geometry.resampling import OUTSIDE, pixel_grid, sampling_places
 from egorear_ros.geometry.transforms import transform_points
-from egorear_ros.models.virtual_views import OUTSIDE
 from egorear_ros.skeleton import EGO4VIEW, Skeleton
 from egorear_ros.structures import FloatArray, Lens, Rig
 from egorear_train.batch import CM_PER_M, Batch
@@ -124,10 +124,8 @@ def other_side(skeleton: Skeleton) -> list[int]:
 
 def _sampling_grid(lens: Lens, partner: Lens, size: int) -> FloatArray:
     """Return (size, size, 2) places in the partner's image, as `grid_sample` counts them, for pixels of `lens`."""
-    centres = (np.arange(size) + 0.5) / size
-    u, v = np.meshgrid(centres * lens.width - 0.5, centres * lens.height - 0.5)
-    rays, seen = unproject(np.stack([u, v], axis=-1), lens)
+    rays, seen = unproject(pixel_grid(lens, size), lens)
     pixels, seen_by_partner = project(rays * MIRROR.diagonal()[:3], partner)
-    places = (pixels + 0.5) / (partner.width, partner.height) * 2.0 - 1.0
-    grid: FloatArray = np.where(np.logical_and(seen, seen_by_partner)[..., None], places, OUTSIDE)
+    there = np.logical_and(seen, seen_by_partner)[..., None]
+    grid: FloatArray = np.where(there, sampling_places(pixels, partner), OUTSIDE)
     return grid

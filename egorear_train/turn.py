@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egorear_ros.geometry.fisheye import project, unproject
+from egorear_ros.geometry.resampling import calibrated_px, pixel_grid, sampling_places
 from egorear_ros.geometry.transforms import transform_points
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray, Lens, Rig
@@ -100,7 +101,9 @@ class Turn:
         """Resample (B, V, 3, S, S) bytes for cameras turned by (B, V, 3, 3), from the frame before to that after."""
         rays = self._nodes.to(images.device) @ turned  # rays are rows, so this turns them back to the frame before
         side = math.isqrt(rays.shape[2])
-        nodes = torch.stack([_places(rays[:, view], lens) for view, lens in enumerate(self.lenses)], dim=1)
+        nodes = torch.stack(
+            [sampling_places(project(rays[:, view], lens)[0], lens) for view, lens in enumerate(self.lenses)], dim=1
+        )
         nodes = nodes.flatten(0, 1).mT.unflatten(2, (side, side))
         grid = F.interpolate(nodes, size=images.shape[-2:], mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
         sampled = F.grid_sample(images.flatten(0, 1).float(), grid, mode="bilinear", align_corners=False)
@@ -124,24 +127,11 @@ def random_rotations(shape: tuple[int, ...], deviation_deg: float, generator: to
 def _node_rays(lens: Lens, size: int) -> FloatArray:
     """Return the (N * N, 3) rays of a grid of places from the first to the last pixel of an image."""
     pixels = np.linspace(0.0, size - 1.0, (size - 1) // NODE_PX + 2)
-    rays, _ = unproject(_calibrated_px(pixels, lens, size), lens)
+    rays, _ = unproject(calibrated_px(pixels, lens, size), lens)
     return rays.reshape(-1, 3)
 
 
 def _field_of_view(lens: Lens, size: int) -> NDArray[np.uint8]:
     """Return (1, size, size): 1 for pixels that the lens sees, 0 for those beyond."""
-    _, seen = unproject(_calibrated_px(np.arange(size, dtype=float), lens, size), lens)
+    _, seen = unproject(pixel_grid(lens, size), lens)
     return seen[None].astype(np.uint8)
-
-
-def _calibrated_px(axis: FloatArray, lens: Lens, size: int) -> FloatArray:
-    """Return (N, N, 2) px of the calibrated image of places along each side of one of `size` px."""
-    fractions = (axis + 0.5) / size
-    u, v = np.meshgrid(fractions * lens.width - 0.5, fractions * lens.height - 0.5)
-    return np.stack([u, v], axis=-1)
-
-
-def _places(rays: Tensor, lens: Lens) -> Tensor:
-    """Return where `grid_sample` finds (..., 3) rays."""
-    pixels, _ = project(rays, lens)
-    return (pixels + 0.5) / pixels.new_tensor((lens.width, lens.height)) * 2.0 - 1.0

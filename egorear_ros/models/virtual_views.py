@@ -10,13 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from egorear_ros.geometry.fisheye import project, unproject
+from egorear_ros.geometry.resampling import OUTSIDE, pixel_grid, sampling_places
 from egorear_ros.geometry.virtual_camera import virtual_rig
 from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
 from egorear_ros.models.size import OVERSIZE
 from egorear_ros.structures import Camera, FloatArray, Rig
-
-OUTSIDE = 3.0
-"""A place that `grid_sample` takes for outside of the map, where it reads 0."""
 
 
 class VirtualViews(nn.Module):
@@ -79,13 +77,10 @@ class VirtualViews(nn.Module):
 
 def _sampling_grid(real: Camera, virtual: Camera, size: int) -> tuple[FloatArray, FloatArray]:
     """Return (size, size, 2) places in the real image, as `grid_sample` counts them, and 1 where it shows anything."""
-    axis = (np.arange(size) + 0.5) / size
-    u, v = np.meshgrid(axis * virtual.lens.width - 0.5, axis * virtual.lens.height - 0.5)
-    rays, wanted = unproject(np.stack([u, v], axis=-1), virtual.lens)
+    rays, wanted = unproject(pixel_grid(virtual.lens, size), virtual.lens)
     turn = real.T_device_camera[:3, :3].T @ virtual.T_device_camera[:3, :3]
     pixels, there = project(rays @ turn.T, real.lens)
-    places = (pixels + 0.5) / (real.lens.width, real.lens.height) * 2.0 - 1.0
-    return places, np.logical_and(wanted, there).astype(float)
+    return sampling_places(pixels, real.lens), np.logical_and(wanted, there).astype(float)
 
 
 class RealMaps:

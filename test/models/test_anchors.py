@@ -1,13 +1,17 @@
 """Projection of joints into the views: golden vectors, and the published fault on request only."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from egorear_ros.models.anchors import AnchorProjection
+from egorear_ros.geometry.fisheye import project
+from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.geometry.transforms import transform_points
+from egorear_ros.models.anchors import CM_PER_M, AnchorProjection
 from egorear_ros.structures import Camera, EquidistantLens, Rig
 
 GEOMETRY = np.load(Path(__file__).parents[1] / "data" / "golden" / "geometry_metrics.npz")
@@ -92,3 +96,18 @@ def test_a_pose_is_projected_alike_alone_and_among_others(rig: Rig) -> None:
     project = AnchorProjection(rig)
     together = project(points_cm).uv
     assert torch.equal(together, torch.cat([project(one[None]).uv for one in points_cm]))
+
+
+def test_lenses_of_both_kinds_at_once_are_each_on_its_own_to_the_bit(rig: Rig) -> None:
+    ocam = rig.cameras[:2]
+    equidistant = load_rig("example_stereo_equidistant").cameras
+    cameras = [replace(camera, view=f"view_{index}") for index, camera in enumerate((*ocam, *equidistant))]
+    points_cm = 100.0 * torch.randn(40, 16, 3, generator=torch.Generator().manual_seed(0))
+    together = AnchorProjection(Rig("mixed", tuple(cameras)))(points_cm)
+    for index, camera in enumerate(cameras):
+        alone = AnchorProjection(Rig("one", (camera,)))
+        torch.testing.assert_close(together.uv[:, [index]], alone(points_cm).uv, rtol=0.0, atol=0.0)
+        T = alone.T_camera_device[0]
+        pixels, _ = project(transform_points(T, points_cm / CM_PER_M), camera.lens)
+        size = torch.tensor((camera.lens.width, camera.lens.height))
+        torch.testing.assert_close(together.uv[:, index], (pixels / size).clamp(0.0, 1.0), rtol=0.0, atol=1e-5)
