@@ -42,3 +42,5 @@ if ! [ -e "$venv/share/ament_index/resource_index/packages/tf2_msgs" ]; then
   build_package tf2_msgs "$source/cmake/tf2_msgs"
 fi
 build_package egorear_ros "$source"
+# Links to sources that are no more: a file that was removed or moved since the last build.
+find "$venv/lib" "$venv/share" -xtype l -lname "$source/*" -delete

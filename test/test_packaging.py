@@ -87,6 +87,12 @@ def test_every_package_is_installed() -> None:
             assert package in read(listing), f"{package} is missing in {listing}"
 
 
+def test_no_link_of_the_environment_leads_nowhere() -> None:
+    """A source that was removed would be found by whoever lists the package, and not be there."""
+    links = (path for path in Path(egorear_ros.__path__[0]).parent.glob("egorear_*/**/*") if path.is_symlink())
+    assert [path for path in links if not path.exists()] == []
+
+
 def test_requirements_are_pinned_exactly() -> None:
     for path in sorted((REPOSITORY / "requirements").glob("*.txt")):
         for line in path.read_text().splitlines():
