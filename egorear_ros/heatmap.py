@@ -35,7 +35,9 @@ class Peaks(NamedTuple):
     valid: Tensor
 
 
-def encode_heatmaps(pixels: ArrayOrTensor, image_size: tuple[int, int], heatmap_size: int = 64) -> ArrayOrTensor:
+def encode_heatmaps(
+    pixels: ArrayOrTensor, image_size: tuple[int, int], heatmap_size: int = 64, whole_pixels: bool = True
+) -> ArrayOrTensor:
     """Draw joints as heatmaps, exactly as Ego4View's training targets.
 
     The peak lies on a whole heatmap pixel and is exactly 1. Rounding truncates toward zero, so
@@ -47,6 +49,7 @@ def encode_heatmaps(pixels: ArrayOrTensor, image_size: tuple[int, int], heatmap_
         pixels: (..., 2) as (u, v), px of the image; a NumPy array or a tensor.
         image_size: width and height of the image, px.
         heatmap_size: height and width of the heatmaps.
+        whole_pixels: as published; False: peaks lie where the joints are, between pixels, and are less than 1 on all.
 
     Returns:
         (..., heatmap_size, heatmap_size) float32 of the same kind and on the same device.
@@ -55,14 +58,14 @@ def encode_heatmaps(pixels: ArrayOrTensor, image_size: tuple[int, int], heatmap_
         ValueError: a coordinate is not finite, or the last axis is not 2.
     """
     if isinstance(pixels, np.ndarray):
-        return encode_heatmaps(torch.from_numpy(pixels), image_size, heatmap_size).numpy()
+        return encode_heatmaps(torch.from_numpy(pixels), image_size, heatmap_size, whole_pixels).numpy()
     places = pixels.double()
     if places.shape[-1:] != (2,) or not bool(places.isfinite().all()):
         raise ValueError(
             f"pixels of shape {tuple(places.shape)} must be finite (..., 2) coordinates to become heatmaps."
         )
     stride = places.new_tensor(image_size) / heatmap_size
-    peak = (places / stride + 0.5).trunc()
+    peak = (places / stride + 0.5).trunc() if whole_pixels else places / stride
     distance = torch.arange(heatmap_size, device=places.device) - peak[..., None]
     profile = torch.exp(-(distance**2) / (2.0 * SIGMA**2)) * (distance.abs() <= RADIUS)
     columns, rows = profile[..., 0, :], profile[..., 1, :]

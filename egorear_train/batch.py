@@ -130,8 +130,8 @@ def normalise_images(images: Tensor) -> Tensor:
     return (images.float() / 255.0 - mean) / std
 
 
-def encode_targets(batch: Batch, rig: Rig, heatmap_size: int) -> Tensor:
-    """Draw the (B, V, 15, heatmap_size, heatmap_size) target heatmaps of a batch.
+def encode_targets(batch: Batch, rig: Rig, heatmap_size: int, whole_pixels: bool = True) -> Tensor:
+    """Draw the (B, V, 15, heatmap_size, heatmap_size) target heatmaps of a batch, see `encode_heatmaps`.
 
     Raises:
         BatchError: a pixel is not finite; names the frames.
@@ -141,14 +141,15 @@ def encode_targets(batch: Batch, rig: Rig, heatmap_size: int) -> Tensor:
         raise BatchError(f"frames {', '.join(_bad_names(batch, pixels))}: `pixels` is not finite everywhere.")
     sizes = [(camera.lens.width, camera.lens.height) for camera in rig.cameras]
     if len(set(sizes)) == 1:
-        return encode_heatmaps(pixels, sizes[0], heatmap_size)
+        return encode_heatmaps(pixels, sizes[0], heatmap_size, whole_pixels)
     if "view" in batch:
         maps = [
-            encode_heatmaps(one, sizes[int(view)], heatmap_size)
+            encode_heatmaps(one, sizes[int(view)], heatmap_size, whole_pixels)
             for one, view in zip(pixels, batch["view"], strict=True)
         ]
         return torch.stack(maps)
-    return torch.stack([encode_heatmaps(pixels[:, v], size, heatmap_size) for v, size in enumerate(sizes)], dim=1)
+    maps = [encode_heatmaps(pixels[:, v], size, heatmap_size, whole_pixels) for v, size in enumerate(sizes)]
+    return torch.stack(maps, dim=1)
 
 
 def _bad_names(batch: Batch, value: Tensor) -> list[str]:

@@ -17,6 +17,13 @@ from egorear_ros.models.official import load_without_executing
 from egorear_ros.models.resnet import ResNet18
 from egorear_ros.models.size import ModelSize
 
+ADDED_LATER = {"context_channels": "lifter.context", "sight_channels": "lifter.triangulations"}
+"""Sizes of layers that trained weights may be given later, and how their tensors are called.
+
+Until they are trained, those of `models.small.context` change nothing, and those of
+`models.small.triangulation` move joints by millimetres.
+"""
+
 IMAGENET_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 
 
@@ -80,8 +87,7 @@ def begin_with(path: str, wanted: CheckpointHeader, setting: str) -> Checkpoint:
     """Read weights of the same stage, from which some may be left out.
 
     EgoRear-small may be given fewer views, whose weights are shared, and lose parts, to be trained on without
-    them. It is never given a part that the file was not trained with, except layers that change nothing before
-    they are trained: see `add_context`.
+    them. It is never given a part that the file was not trained with, except those of `ADDED_LATER`.
 
     Args:
         path: see `read_weights`.
@@ -100,8 +106,8 @@ def begin_with(path: str, wanted: CheckpointHeader, setting: str) -> Checkpoint:
             found = replace(found, absent=wanted.absent)
         # The same tensors; what they see is new to them, but not all else.
         found = replace(found, virtual_cameras=wanted.virtual_cameras)
-        if not found.size.context_channels:
-            found = replace(found, size=replace(found.size, context_channels=wanted.size.context_channels))
+        new = {name: getattr(wanted.size, name) for name in ADDED_LATER if not getattr(found.size, name)}
+        found = replace(found, size=replace(found.size, **new))
     check_header(path, found, wanted, setting)
     kept = checkpoint.state_dict
     if "refinement" in wanted.absent:
@@ -109,16 +115,12 @@ def begin_with(path: str, wanted: CheckpointHeader, setting: str) -> Checkpoint:
     return replace(checkpoint, state_dict=kept)
 
 
-def add_context(checkpoint: Checkpoint, network: nn.Module) -> dict[str, Tensor]:
-    """Return a file's tensors and, if it has none, those of a network's untrained context layers.
-
-    Until they are trained they change nothing, see `models.small.context`.
-    """
-    state_dict = dict(checkpoint.state_dict)
-    if not checkpoint.header.size.context_channels:
-        ours = network.state_dict().items()
-        state_dict |= {name: value for name, value in ours if name.startswith("lifter.context")}
-    return state_dict
+def add_layers(checkpoint: Checkpoint, network: nn.Module) -> dict[str, Tensor]:
+    """Return a file's tensors and those of a network's untrained layers that it has none for, of `ADDED_LATER`."""
+    lacking = tuple(prefix for name, prefix in ADDED_LATER.items() if not getattr(checkpoint.header.size, name))
+    ours = network.state_dict().items()
+    new = {name: value for name, value in ours if lacking and name.startswith(lacking)}
+    return dict(checkpoint.state_dict) | new
 
 
 def _read(path: str, setting: str) -> Checkpoint:

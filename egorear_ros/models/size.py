@@ -22,6 +22,8 @@ class ModelSize:
         attention_points: points that a query samples per head and view.
         lifter_layers: transformer layers of the lifter.
         context_channels: EgoRear-small alone: width of what its lifter is told of views as a whole; 0: nothing.
+        sight_channels: EgoRear-small alone: width of what decides which lines of sight its lifter trusts; 0: it
+            does not solve for where they meet.
     """
 
     view_count: int = 4
@@ -34,6 +36,7 @@ class ModelSize:
     attention_points: int = 16
     lifter_layers: int = 3
     context_channels: int = 0
+    sight_channels: int = 0
 
     def __post_init__(self) -> None:
         """Refuse sizes that no network can have."""

@@ -36,7 +36,7 @@ from egorear_train.batch import Batch, check_batch, without_substitutes
 from egorear_train.pictures import Snapshot
 from egorear_train.rigs import load_training_rig
 from egorear_train.schedule import OptimizerConfig, learning_rate, make_optimizer
-from egorear_train.weights import add_context, begin_with, check_header, load_strictly
+from egorear_train.weights import add_layers, begin_with, check_header, load_strictly
 
 
 class TrainingDiverged(RuntimeError):
@@ -126,7 +126,7 @@ class Stage(LightningModule):
         """
         if weights:
             found = begin_with(weights, self.header(), "model.weights")
-            load_strictly(network, add_context(found, network), found.path, f"this {self.architecture}")
+            load_strictly(network, add_layers(found, network), found.path, f"this {self.architecture}")
         parts = self.untrained()
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(not any(part in f".{name}" for part in parts))

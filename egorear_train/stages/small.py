@@ -191,7 +191,7 @@ class SmallPoseStage(Stage):
 
     def losses(self, output: SmallOutput, batch: Batch) -> dict[str, Tensor]:
         """Return the likelihood or distance of poses and the error of both kinds of heatmaps."""
-        target = encode_targets(batch, self.rig, self.size.heatmap_size)
+        target = encode_targets(batch, self.rig, self.size.heatmap_size, whole_pixels=False)
         poses_cm, scales_cm, truth = output.lift.poses_cm, output.lift.scales_cm, batch["joints_cm"]
         distance = pose_distance(poses_cm, truth)
         error = distance if scales_cm is None else pose_likelihood(poses_cm, scales_cm, truth)
@@ -231,7 +231,7 @@ class SmallPoseStage(Stage):
 
     def snapshot(self, output: SmallOutput, batch: Batch) -> Snapshot:
         """Return images, heatmaps and poses."""
-        target = encode_targets(batch, self.rig, self.size.heatmap_size)
+        target = encode_targets(batch, self.rig, self.size.heatmap_size, whole_pixels=False)
         maps = {"target": target, "first": output.heatmaps, "refined": output.refined_heatmaps}
         return Snapshot.of(batch, maps, output.lift.joints_cm)
 

@@ -11,6 +11,7 @@ from egorear_ros.models.small.context import ContextLayer, ViewContext
 from egorear_ros.models.small.look import CrossAttention, ViewLook, with_nobody
 from egorear_ros.models.small.rays import ViewRays
 from egorear_ros.models.small.refinement import TokenLayer
+from egorear_ros.models.small.triangulation import Sights, Triangulation
 from egorear_ros.models.views import repeat_as
 from egorear_ros.structures import Rig
 
@@ -92,7 +93,7 @@ class Regression(nn.Module):
 
 
 class SmallLifter(nn.Module):
-    """Proposes a pose from tokens, then corrects it by the views around the projected joints."""
+    """Proposes a pose from tokens, then moves it to where lines of sight meet and corrects it by the views there."""
 
     mean_pose_cm: Tensor
 
@@ -107,6 +108,8 @@ class SmallLifter(nn.Module):
         self.nobody = nn.Parameter(torch.zeros(1, 1, dim))
         self.proposal = nn.ModuleList(ProposalLayer(size) for _ in range(proposal_layers))
         self.place = nn.Sequential(nn.Linear(3, dim), nn.GELU(), nn.Linear(dim, dim))
+        rounds = size.lifter_layers if size.sight_channels else 0
+        self.triangulations = nn.ModuleList(Triangulation(size) for _ in range(rounds))
         self.corrections = nn.ModuleList(CorrectionLayer(size) for _ in range(size.lifter_layers))
         self.regress = nn.ModuleList(Regression(dim) for _ in range(size.lifter_layers + 1))
         self.context = ViewContext(size) if size.context_channels else None
@@ -115,8 +118,7 @@ class SmallLifter(nn.Module):
 
     def forward(
         self,
-        tokens: Tensor,
-        valid: Tensor,
+        sights: Sights,
         features: Tensor,
         rays: ViewRays,
         T_camera_device: Tensor | None = None,
@@ -125,14 +127,14 @@ class SmallLifter(nn.Module):
         """Lift.
 
         Args:
-            tokens: (B, V, J_heatmap, D) refined tokens.
-            valid: (B, V, J_heatmap) bool, which of them to look at.
+            sights: what the views say about joints.
             features: (B, V, C, H, W) encoder features.
             rays: of the rig.
             T_camera_device: see `AnchorProjection`.
             view_mask: (B, V) bool, False where a view is missing; None: all are there.
         """
-        everyone, keys = with_nobody(tokens.flatten(1, 2), valid.flatten(1, 2), self.nobody)
+        tokens = sights.tokens
+        everyone, keys = with_nobody(tokens.flatten(1, 2), sights.valid.flatten(1, 2), self.nobody)
         query = repeat_as(self.query_embed.weight, tokens[:, 0, :1, :1])
         context = self._context(features, rays, T_camera_device, view_mask)
         for index, proposal in enumerate(self.proposal):
@@ -143,10 +145,13 @@ class SmallLifter(nn.Module):
         centres = centres.to(features.dtype)
         for index, correction in enumerate(self.corrections):
             start_cm = pose_cm.detach()
-            anchors = self.project(start_cm, T_camera_device)
+            if self.triangulations:
+                start_cm = start_cm + self.triangulations[index](query, start_cm, scale_cm.detach(), sights)
+            about_cm = start_cm.detach()
+            anchors = self.project(about_cm, T_camera_device)
             seen = anchors.valid if view_mask is None else anchors.valid & view_mask[..., None]
-            towards = joint_rays(start_cm, centres)
-            query = correction(query + self.place(start_cm / REACH_CM), features, anchors.uv, towards, seen)
+            towards = joint_rays(about_cm, centres)
+            query = correction(query + self.place(about_cm / REACH_CM), features, anchors.uv, towards, seen)
             query = self._consider(len(self.proposal) + index, query, context)
             pose_cm, scale_cm = self.regress[index + 1](query, start_cm)
             poses_cm.append(pose_cm)

@@ -8,7 +8,8 @@
       | heatmaps, each view on its own; their peaks become tokens with rays in the device frame
       | refiner: tokens of all views attend to each other, weak peaks and missing views are masked
     refined tokens, refined heatmaps
-      | lifter proposes a pose from the tokens, projects it into every view, corrects it there
+      | lifter proposes a pose from the tokens; then twice: moves it to where lines of sight meet, projects it into
+      |   every view, corrects it there
     joints  (B, 16, 3) cm, device frame, and an uncertainty of each
 
 The stages are those of `models.egorear`; what is cheaper is said in each module. Because views
@@ -29,6 +30,7 @@ from egorear_ros.models.small.encoder import SmallEncoder
 from egorear_ros.models.small.lifter import SmallLift, SmallLifter
 from egorear_ros.models.small.rays import ViewRays
 from egorear_ros.models.small.refinement import TokenRefiner, precise_peaks
+from egorear_ros.models.small.triangulation import Sights
 from egorear_ros.models.views import mask_views
 from egorear_ros.models.virtual_views import VirtualViews
 from egorear_ros.structures import Rig
@@ -41,6 +43,7 @@ SMALL = ModelSize(
     attention_points=4,
     lifter_layers=2,
     context_channels=128,
+    sight_channels=64,
 )
 """The size that is shipped, for four views."""
 
@@ -134,7 +137,9 @@ class EgoRearSmall(nn.Module):
             refined = mask_views(self.refiner.correct(heatmaps, features, tokens), view_mask)
             peaks = precise_peaks(refined)
             tokens = tokens + self.refiner.tokens(features, peaks, self.rays, T_camera_device)
-        lift = self.lifter(tokens, self._listened_to(peaks, view_mask), features, self.rays, T_camera_device, view_mask)
+        rays = self.rays(peaks.uv, T_camera_device)
+        sights = Sights(tokens, rays.directions, rays.centres, self._listened_to(peaks, view_mask))
+        lift = self.lifter(sights, features, self.rays, T_camera_device, view_mask)
         if not self.uncertainty:
             lift = lift._replace(scales_cm=None)
         return SmallOutput(heatmaps, refined, peaks, lift)
