@@ -211,7 +211,8 @@ class EstimatorConfig:
         "auto",
         "JPEGs larger than the model's input: exact: decoded at full size, as in training; reduced: at 1/2, 1/4 or 1/8 "
         "of it, but at least at twice the model's input, for half the time; smallest: at least at the model's input, "
-        "for a third; auto: reduced for the small model, exact for others (see docs/preprocessing.md).",
+        "for a third; auto: at least at one and a half times that for the small model, exact for others (see "
+        "docs/preprocessing.md).",
         choices=("auto", "exact", "reduced", "smallest"),
     )
     preprocess_on: str = setting(

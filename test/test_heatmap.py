@@ -92,3 +92,14 @@ def test_empty_maps_peak_at_zero_and_are_not_trusted(value: float) -> None:
     peaks = find_peaks(torch.full((1, 8, 8), value))
     assert peaks.uv.tolist() == [[0.0, 0.0]]
     assert not peaks.valid.any()
+
+
+@given(st.floats(60.0, 800.0), st.floats(60.0, 800.0))
+def test_peaks_between_pixels(u: float, v: float) -> None:
+    drawn = encode_heatmaps(np.array((u, v)), SIZE, whole_pixels=False)
+    columns, rows = np.arange(64) * STRIDE, np.arange(64)[:, None] * STRIDE
+    total = drawn.sum()
+    # Cut off at three deviations on a grid, the centre of mass is the joint's place to a few hundredths of a pixel.
+    assert (drawn * columns).sum() / total == pytest.approx(u, abs=0.05 * STRIDE)
+    assert (drawn * rows).sum() / total == pytest.approx(v, abs=0.05 * STRIDE)
+    assert math.exp(-0.25) - 1e-6 <= drawn.max() <= 1.0

@@ -23,6 +23,8 @@ from egorear_ros.sources.truth import read_joints_device
 from egorear_ros.structures import FloatArray, Frame, FrameSet, Rig
 
 MM_M = 1e3
+DECODINGS = ("reduced", "auto")
+"""Of `estimator.jpeg_decoding`, besides `exact`; `smallest` is what `auto` is for images of 872 px."""
 COST = 0.01
 """Most that the default way of decoding may add to the shipped model's error, as a share of it."""
 
@@ -46,7 +48,7 @@ def measure_jpeg(data: Path, calib: str) -> list[Row]:
         raise ValueError(f"{data} has no annotated frame set of the views {', '.join(rig.views)}. Remove the folder.")
     truth = np.array([joints_device for _, joints_device in sets])
     exact = _measure([frames for frames, _ in sets], "exact", rig)
-    found = {decoding: _measure([frames for frames, _ in sets], decoding, rig) for decoding in ("reduced", "smallest")}
+    found = {decoding: _measure([frames for frames, _ in sets], decoding, rig) for decoding in DECODINGS}
     found["compressed again at quality 90"] = _measure([_compressed_again(frames) for frames, _ in sets], "exact", rig)
     exact_mm = _errors_mm(exact.joints_device, truth)
     rows = [
@@ -55,7 +57,7 @@ def measure_jpeg(data: Path, calib: str) -> list[Row]:
         Row("exact: MPJPE", f"{exact_mm.mean():.1f} mm"),
     ]
     for name, one in found.items():
-        if name in ("reduced", "smallest"):
+        if name in DECODINGS:
             times = f"{MM_M * one.preparing_s:.1f} ms, {exact.preparing_s / one.preparing_s:.1f} times as fast"
             rows.append(Row(f"{name}: processor time", times))
         change_mm = _errors_mm(one.joints_device, truth) - exact_mm
@@ -64,7 +66,7 @@ def measure_jpeg(data: Path, calib: str) -> list[Row]:
             f"{change_mm.mean():+.2f} mm on average (standard error {error_mm:.2f}), {np.median(change_mm):+.2f} median"
         )
         wanted: tuple[str, bool] | tuple[()] = ()
-        if name == "reduced":
+        if name == "auto":
             wanted = (f"at most {COST:.0%} of it", bool(change_mm.mean() <= COST * exact_mm.mean()))
         rows.append(Row(f"{name}: MPJPE minus that of exact", text, *wanted))
         moved_mm = MM_M * np.linalg.norm(one.joints_device - exact.joints_device, axis=-1)

@@ -1,6 +1,7 @@
 """Where and how a method's images become network input."""
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from egorear_ros.config import EstimatorConfig, RuntimeConfig
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from egorear_ros.estimators.gpu_preprocessor import DeviceDecoder
 
 LOG = logging.getLogger(__name__)
-REDUCED_JPEGS = ("egorear_small",)
-"""Architectures whose accuracy was measured with JPEGs decoded at reduced scale; see docs/preprocessing.md."""
+REDUCED_JPEGS = {"egorear_small": 1.5}
+"""Architectures whose accuracy was measured with JPEGs decoded at reduced scale, and how many times the width and
+height of what they see is left of them at least; see docs/preprocessing.md."""
 
 
 def make_preprocess(
@@ -88,7 +90,5 @@ def least_jpeg_px(config: EstimatorConfig, architecture: str, image_size: int) -
         architecture: of the network.
         image_size: of what it sees, px: of its input, or through its virtual cameras.
     """
-    decoding = config.jpeg_decoding
-    if decoding == "auto":
-        decoding = "reduced" if architecture in REDUCED_JPEGS else "exact"
-    return {"exact": 0, "reduced": 2 * image_size, "smallest": image_size}[decoding]
+    auto = math.ceil(REDUCED_JPEGS.get(architecture, 0.0) * image_size)
+    return {"auto": auto, "exact": 0, "reduced": 2 * image_size, "smallest": image_size}[config.jpeg_decoding]

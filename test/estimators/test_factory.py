@@ -158,7 +158,7 @@ def test_a_device_that_is_not_there(
 @pytest.mark.parametrize(
     ("decoding", "architecture", "least_px"),
     [
-        ("auto", "egorear_small", 256),
+        ("auto", "egorear_small", 192),
         ("auto", "egorear", 0),
         ("auto", "egoposeformer", 0),
         ("exact", "egorear_small", 0),

@@ -21,7 +21,9 @@ from egorear_train.likelihood import TYPICAL_SCALE_CM, pose_distance, pose_likel
 from egorear_train.stages.small import SmallPoseStage
 from egorear_train.weights import check_header
 
-TINY = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1, context_channels=0)
+TINY = replace(
+    SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1, context_channels=0, sight_channels=0
+)
 SWITCHES = {"refinement": "refine", "mask": "mask", "uncertainty": "uncertainty"}
 FRONT = ("front_left", "front_right")
 
@@ -64,16 +66,22 @@ def test_a_run_goes_on_with_the_parts_it_began_with(tmp_path: Path) -> None:
     check_header("last.ckpt", without, without, "ckpt_path")
 
 
-def test_weights_without_context_are_gone_on_with_but_context_is_never_lost(tmp_path: Path) -> None:
-    seeing = replace(TINY, context_channels=16)
-    plain, whole = saved(tmp_path / "plain.safetensors"), saved(tmp_path / "context.safetensors", size=seeing)
-    grown, theirs = stage(size=seeing, weights=plain).network.state_dict(), load_checkpoint(plain).state_dict
+@pytest.mark.parametrize(
+    ("setting", "modules"),
+    [("context_channels", {"context", "context_layers"}), ("sight_channels", {"triangulations"})],
+)
+def test_weights_are_gone_on_with_in_a_network_with_more_but_nothing_is_ever_lost(
+    setting: str, modules: set[str], tmp_path: Path
+) -> None:
+    more, most = (replace(TINY, **{setting: channels}) for channels in (16, 32))
+    plain, whole = saved(tmp_path / "plain.safetensors"), saved(tmp_path / "more.safetensors", size=more)
+    grown, theirs = stage(size=more, weights=plain).network.state_dict(), load_checkpoint(plain).state_dict
     assert all(torch.equal(grown[name], value) for name, value in theirs.items())
-    assert {name.split(".")[1] for name in grown.keys() - theirs.keys()} == {"context", "context_layers"}
-    with pytest.raises(CheckpointError, match=r"another size: context_channels 16, here 0\. Set model\.size"):
+    assert {name.split(".")[1] for name in grown.keys() - theirs.keys()} == modules
+    with pytest.raises(CheckpointError, match=rf"another size: {setting} 16, here 0\. Set model\.size"):
         stage(weights=whole)
-    with pytest.raises(CheckpointError, match="another size: context_channels 16, here 32"):
-        stage(size=replace(TINY, context_channels=32), weights=whole)
+    with pytest.raises(CheckpointError, match=f"another size: {setting} 16, here 32"):
+        stage(size=most, weights=whole)
 
 
 def test_whole_weights_serve_two_views_but_not_the_other_way_round(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from egorear_ros.models.small.network import SMALL, EgoRearSmall
 from egorear_ros.models.small.refinement import TRUSTED_PEAK, precise_peaks
 
 RIG = load_rig("ego4view_syn")
-TINY = replace(SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1, context_channels=16)
+TINY = replace(
+    SMALL, image_size=64, backbone_channels=8, channels=16, lifter_layers=1, context_channels=16, sight_channels=16
+)
 
 
 def network(views: int = 4, size: ModelSize = TINY, **options: bool) -> EgoRearSmall:
@@ -75,6 +77,17 @@ def test_context_changes_nothing_before_it_is_trained() -> None:
     assert all("context" in name for name in fresh.load_state_dict(plain.state_dict(), strict=False).missing_keys)
     with torch.no_grad():
         torch.testing.assert_close(fresh(images()).lift.poses_cm, plain(images()).lift.poses_cm, atol=1e-5, rtol=0)
+
+
+def test_it_can_do_without_triangulation() -> None:
+    plain = network(size=replace(TINY, sight_channels=0))
+    assert not any("triangulation" in name for name in plain.state_dict())
+    solving = network()
+    missing = solving.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing and all(name.startswith("lifter.triangulations.0.trust") for name in missing)
+    first, second = solving(images()).lift.poses_cm - plain(images()).lift.poses_cm
+    assert not first.any(), "the proposal is the tokens' alone"
+    assert second.abs().max() > 1e-3
 
 
 def test_context_knows_where_its_cells_look() -> None:
