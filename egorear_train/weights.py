@@ -21,7 +21,7 @@ ADDED_LATER = {"context_channels": "lifter.context", "sight_channels": "lifter.t
 """Sizes of layers that trained weights may be given later, and how their tensors are called.
 
 Until they are trained, those of `models.small.context` change nothing, and those of
-`models.small.triangulation` move joints by millimetres.
+`models.small.triangulation` next to nothing.
 """
 
 IMAGENET_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"

@@ -17,7 +17,10 @@ from egorear_ros.models.views import repeat_as
 from egorear_ros.skeleton import EGO4VIEW
 
 SIGHT_RAD = 0.1
-"""How far off a line of sight is taken to be until something else is learned: about two heatmap pixels."""
+"""How far off a line of sight is if its trust is 1: about two heatmap pixels."""
+
+FIRST_LOG_TRUST = -4.0
+"""Lines are hardly trusted until peaks have proven good for something; what training ends with is not far from it."""
 
 MAX_LOG_TRUST = 6.0
 """The surest line is taken to be 20 times better than that, or numbers of single precision run out of digits."""
@@ -57,7 +60,7 @@ class Triangulation(nn.Module):
         last = self.trust[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, std=1e-3)
-        nn.init.zeros_(last.bias)
+        nn.init.constant_(last.bias, FIRST_LOG_TRUST)
         joints = torch.tensor(EGO4VIEW.heatmap_joints)
         self.register_buffer("joints", joints, persistent=False)
         self.register_buffer("spread", torch.eye(size.joint_count)[:, joints], persistent=False)
