@@ -1,8 +1,8 @@
 """Make a network's uncertainty honest on frames that it was not trained on.
 
-A network is surer of itself than it should be, because it knows its training data. One factor on all
-scales, found on held-out frames, corrects that. It goes into the last layer's bias, so nothing else
-has to know about it.
+A network is surer of itself than it should be, because it knows its training data. One factor on the
+scales of its answer, found on held-out frames, corrects that. It goes into the last layer's bias, so nothing else
+has to know about it. Scales on the way there stay: `models.small.triangulation` weighs by them.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, whose temperature this is
 for distances instead of classes.
@@ -39,7 +39,7 @@ class Calibration:
     """What was found.
 
     Attributes:
-        factor: by which all scales were multiplied.
+        factor: by which the answer's scales were multiplied.
         frames: how many frames it was found on.
         error_before, error_after: mean distance between confidence and share of good joints.
     """
@@ -109,12 +109,11 @@ def measure(network: EgoRearSmall, batches: Iterable[Batch]) -> tuple[FloatArray
 
 
 def scale_by(network: EgoRearSmall, factor: float) -> None:
-    """Multiply every scale that a network says by a factor."""
-    for head in network.lifter.regress:
-        last = cast(Regression, head).layers[-1]
-        assert isinstance(last, torch.nn.Linear)
-        with torch.no_grad():
-            last.bias[3] += float(np.log(factor))
+    """Multiply the scales of a network's answer by a factor; its joints stay where they are."""
+    last = cast(Regression, network.lifter.regress[-1]).layers[-1]
+    assert isinstance(last, torch.nn.Linear)
+    with torch.no_grad():
+        last.bias[3] += float(np.log(factor))
 
 
 def expected_error(confidence: FloatArray, distances_cm: FloatArray) -> float:
