@@ -130,14 +130,15 @@ class EgoRearSmall(nn.Module):
     def _estimate(self, features: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None) -> SmallOutput:
         heatmaps = mask_views(self.head(features.flatten(0, 1)).unflatten(0, (-1, self.size.view_count)), view_mask)
         peaks = precise_peaks(heatmaps)
-        tokens = self.refiner.tokens(features, peaks, self.rays, T_camera_device)
+        rays = self.rays(peaks.uv, T_camera_device)
+        tokens = self.refiner.tokens(features, peaks, rays)
         refined = heatmaps
         if self.refine:
             tokens = self.refiner(tokens, self._listened_to(peaks, view_mask))
             refined = mask_views(self.refiner.correct(heatmaps, features, tokens), view_mask)
             peaks = precise_peaks(refined)
-            tokens = tokens + self.refiner.tokens(features, peaks, self.rays, T_camera_device)
-        rays = self.rays(peaks.uv, T_camera_device)
+            rays = self.rays(peaks.uv, T_camera_device)
+            tokens = tokens + self.refiner.tokens(features, peaks, rays)
         sights = Sights(tokens, rays.directions, rays.centres, self._listened_to(peaks, view_mask))
         lift = self.lifter(sights, features, self.rays, T_camera_device, view_mask)
         if not self.uncertainty:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from egorear_ros.heatmap import SIGMA, Peaks, find_peaks
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.small.look import with_nobody
-from egorear_ros.models.small.rays import ViewRays, sample_map
+from egorear_ros.models.small.rays import Rays, sample_map
 from egorear_ros.models.transformer import FeedForward, SelfAttention
 from egorear_ros.models.views import repeat_as
 
@@ -57,19 +57,18 @@ class JointTokens(nn.Module):
         self.from_ray = nn.Sequential(nn.Linear(7, dim), nn.GELU(), nn.Linear(dim, dim))
         self.joint_embed = nn.Embedding(size.heatmap_joint_count, dim)
 
-    def forward(self, features: Tensor, peaks: Peaks, rays: ViewRays, T_camera_device: Tensor | None) -> Tensor:
+    def forward(self, features: Tensor, peaks: Peaks, rays: Rays) -> Tensor:
         """Return (B, V, J_heatmap, D) tokens.
 
         Args:
             features: (B, V, C, H, W) encoder features.
             peaks: of (B, V, J_heatmap) heatmaps.
-            rays: of the rig.
-            T_camera_device: see `ViewRays.forward`.
+            rays: of the peaks.
         """
         views = features.shape[1]
         at_peak = sample_map(features.flatten(0, 1), peaks.uv.flatten(0, 1), self.map_size)
-        directions, centres = rays(peaks.uv, T_camera_device)
-        geometry = torch.cat([directions, repeat_as(centres, directions), peaks.score[..., None]], dim=-1)
+        centres = repeat_as(rays.centres, rays.directions)
+        geometry = torch.cat([rays.directions, centres, peaks.score[..., None]], dim=-1)
         seen = self.from_feature(at_peak.unflatten(0, (-1, views)))
         return seen + self.from_ray(geometry) + self.joint_embed.weight
 
