@@ -207,6 +207,11 @@ class EstimatorConfig:
         "Sets with missing views: auto: use them if the weights were trained for it; always; never (skip and count).",
         choices=("auto", "always", "never"),
     )
+    flip_test: bool = setting(
+        False,
+        "EgoRear-small on a symmetric rig: look at every set in a mirror as well and publish the mean of both poses; "
+        "more exact, for twice the work of the network (see docs/runtimes.md).",
+    )
     jpeg_decoding: str = setting(
         "auto",
         "JPEGs larger than the model's input: exact: decoded at full size, as in training; reduced: at 1/2, 1/4 or 1/8 "

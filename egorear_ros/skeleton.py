@@ -39,6 +39,14 @@ class Skeleton:
         prefix = self.joint_names[joint].split("_")[0]
         return prefix if prefix in ("left", "right") else "centre"
 
+    @property
+    def other_side(self) -> list[int]:
+        """For each joint the index of the same joint of the other side of the body."""
+        swapped = {"left": "right", "right": "left"}
+        sides = [self.side(joint) for joint in range(self.joint_count)]
+        pairs = zip(self.joint_names, sides, strict=True)
+        return [self.index(name.replace(side, swapped.get(side, side), 1)) for name, side in pairs]
+
     def index(self, joint_name: str) -> int:
         """Return the index of a joint by its name.
 

@@ -20,6 +20,30 @@ def jitter_colours(images: Tensor, generator: torch.Generator, amount: float) ->
     return images * contrast + offset
 
 
+def soften(images: Tensor, generator: torch.Generator, amount: float) -> Tensor:
+    """Return (B, V, 3, H, W) images of lenses that are not all equally sharp.
+
+    Rendered images are sharper than those of cameras, the more so after compression and resampling.
+
+    Args:
+        images: of any range.
+        generator: random numbers.
+        amount: a pixel takes up to this share of each of its neighbours, drawn for each view; at most 0.25, which
+            is a binomial filter.
+    """
+    if amount <= 0.0:
+        return images
+    share = amount * torch.rand(*images.shape[:2], 1, 1, 1, generator=generator, device=images.device)
+    for axis in (-2, -1):
+        size = images.shape[axis]
+        inner = images.narrow(axis, 1, size - 2)
+        around = images.narrow(axis, 0, size - 2) + images.narrow(axis, 2, size - 2)
+        softer = images.clone()
+        softer.narrow(axis, 1, size - 2).add_(share * (around - 2.0 * inner))
+        images = softer
+    return images
+
+
 def drop_views(batch: int, views: int, generator: torch.Generator, share: float) -> Tensor | None:
     """Return a (B, V) bool mask with views missing in a share of the frame sets; None if in none.
 

@@ -15,16 +15,11 @@ from torch import Tensor
 
 from egorear_ros.geometry.fisheye import project, unproject
 from egorear_ros.geometry.resampling import OUTSIDE, pixel_grid, sampling_places
+from egorear_ros.geometry.symmetry import MIRROR, partners
 from egorear_ros.geometry.transforms import transform_points
-from egorear_ros.skeleton import EGO4VIEW, Skeleton
+from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray, Lens, Rig
 from egorear_train.batch import CM_PER_M, Batch
-
-MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
-"""x to -x: across the device frame's median plane, and from left to right in a camera's own frame."""
-
-SAME_PLACE_M, SAME_ROTATION = 1e-3, 1e-3
-"""How far a camera may be from where its partner's mirror image is."""
 
 
 class Mirror:
@@ -41,8 +36,11 @@ class Mirror:
             ValueError: a camera has no partner.
         """
         self.lenses = [camera.lens for camera in rig.cameras]
-        self.partners = partners(rig)
-        self.joints = torch.tensor(other_side(EGO4VIEW))
+        try:
+            self.partners = partners(rig)
+        except ValueError as error:
+            raise ValueError(f"model.mirror: {error} Set model.mirror to 0.") from error
+        self.joints = torch.tensor(EGO4VIEW.other_side)
         self._heatmap_joints = [
             EGO4VIEW.heatmap_joints.index(int(self.joints[joint])) for joint in EGO4VIEW.heatmap_joints
         ]
@@ -89,37 +87,6 @@ class Mirror:
         """Return the (N, V, J, 2) pixels of (N, V, J, 3) points, each view by its own lens."""
         found = [project(points_camera[:, view], lens)[0] for view, lens in enumerate(self.lenses)]
         return torch.stack(found, dim=1)
-
-
-def partners(rig: Rig) -> list[int]:
-    """Return for each camera the index of the one on the other side; one in the middle is its own.
-
-    Raises:
-        ValueError: a camera has none.
-    """
-    places = np.stack([camera.T_device_camera for camera in rig.cameras])
-    found = []
-    for view, mirrored in zip(rig.views, MIRROR @ places @ MIRROR, strict=True):
-        apart_m = np.linalg.norm(places[:, :3, 3] - mirrored[:3, 3], axis=-1)
-        turned = np.abs(places[:, :3, :3] - mirrored[:3, :3]).max(axis=(1, 2))
-        matches = np.flatnonzero((apart_m < SAME_PLACE_M) & (turned < SAME_ROTATION))
-        if len(matches) != 1:
-            raise ValueError(
-                f"model.mirror needs a rig that is symmetric about x = 0; in rig {rig.name} ({rig.source}) no camera "
-                f"is where a mirror would put {view}. Set model.mirror to 0."
-            )
-        found.append(int(matches[0]))
-    return found
-
-
-def other_side(skeleton: Skeleton) -> list[int]:
-    """Return for each joint the index of the same joint of the other side of the body."""
-    swapped = {"left": "right", "right": "left", "centre": ""}
-    names = [
-        name.replace(skeleton.side(joint), swapped[skeleton.side(joint)], 1) if swapped[skeleton.side(joint)] else name
-        for joint, name in enumerate(skeleton.joint_names)
-    ]
-    return [skeleton.index(name) for name in names]
 
 
 def _sampling_grid(lens: Lens, partner: Lens, size: int) -> FloatArray:

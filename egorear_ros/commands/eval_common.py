@@ -21,6 +21,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", "--model", default="", help="weights: .safetensors, .ckpt, or a name such as egorear-small"
     )
     parser.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
+    parser.add_argument("--flip-test", action="store_true", help="egorear-small: mean with what a mirror shows")
     parser.add_argument("--allow-untrained", action="store_true", help="run random weights")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     choices = {name: rule.choices for name, _, rule in walk(RuntimeConfig())}
@@ -44,6 +45,7 @@ def make_view_estimator(args: argparse.Namespace, rig: "Rig", views: ViewSet) ->
         method=args.method,
         checkpoint=args.checkpoint,
         legacy_syn_geometry=args.legacy_syn_geometry,
+        flip_test=args.flip_test,
         allow_untrained=args.allow_untrained,
         missing_views="auto" if views == rig.views else "always",
     )

@@ -46,6 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--split", default="validation", help="of a data set's root (default: validation)")
     parser.add_argument("--frames", type=int, default=64, help="int8: frame sets of the calibration (default: 64)")
     parser.add_argument("--legacy-syn-geometry", action="store_true", help="for official Ego4View-Syn weights")
+    parser.add_argument("--flip-test", action="store_true", help="egorear-small: see estimator.flip_test")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
 
 
@@ -63,12 +64,13 @@ def run(args: argparse.Namespace) -> int:
     _check_architecture(checkpoint)
     rig = rig_for(checkpoint, _select_views(load_rig(args.calib), args.views))
     _check_room(args.out, checkpoint)
-    network = load_network(checkpoint, rig).eval()
+    network = load_network(checkpoint, rig, flip_test=args.flip_test).eval()
     size = checkpoint.header.input_size
-    identity = identify(network, rig, size, checkpoint.model_id)
+    model_id = checkpoint.model_id + (" flip test" if args.flip_test else "")
+    identity = identify(network, rig, size, model_id)
     calibration = _calibration(args, rig, size) if args.precision == "int8" else []
     verdict = _export(args, network, identity, calibration)
-    print(f"{args.out}: {checkpoint.model_id} for {rig.name}, views {', '.join(rig.views)}, {args.precision}")
+    print(f"{args.out}: {model_id} for {rig.name}, views {', '.join(rig.views)}, {args.precision}")
     print(f"verified: {verdict}")
     return 0
 

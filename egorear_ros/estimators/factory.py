@@ -52,8 +52,10 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
     check_architecture(checkpoint, config.method)
     rig = rig_for(checkpoint, rig)
     size = checkpoint.header.input_size
-    network = load_network(checkpoint, rig)
+    network = load_network(checkpoint, rig, flip_test=config.flip_test)
     digest, header, model_id = checkpoint.digest, checkpoint.header, checkpoint.model_id
+    if config.flip_test:
+        model_id += " flip test"
     # As long as it lives the file stays mapped into memory, a second copy of the weights.
     del checkpoint
 
@@ -61,7 +63,7 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
         again = load_checkpoint(config.checkpoint, legacy_syn_geometry=config.legacy_syn_geometry)
         if again.digest != digest:
             raise EstimatorSetupError(f"{again.path} holds other weights by now, {again.model_id}.")
-        return load_network(again, rig)
+        return load_network(again, rig, flip_test=config.flip_test)
 
     identity = identify(network, rig, size, model_id)
     engine = make_runtime(network, runtime, identity, load_again)

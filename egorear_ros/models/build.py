@@ -13,6 +13,7 @@ from egorear_ros.models.header import ARCHITECTURES, PARTS, CheckpointError, Che
 from egorear_ros.models.heatmap_network import HeatmapNetwork
 from egorear_ros.models.refinement import RefinementNetwork
 from egorear_ros.models.size import ModelSize
+from egorear_ros.models.small.flip_test import FlipTestedEgoRearSmall
 from egorear_ros.models.small.network import EgoRearSmall
 from egorear_ros.models.without_initialisation import WithoutInitialisation
 from egorear_ros.structures import Rig
@@ -20,25 +21,38 @@ from egorear_ros.structures import Rig
 EGO4VIEW_VIEWS = ("front_left", "front_right", "back_left", "back_right")
 
 
-def build_network(header: CheckpointHeader, rig: Rig) -> nn.Module:
+def build_network(header: CheckpointHeader, rig: Rig, *, flip_test: bool = False) -> nn.Module:
     """Build the network that a header describes, with random weights.
 
     Args:
         header: architecture and sizes.
         rig: cameras in the model's order; only pose networks look at it.
+        flip_test: let EgoRear-small look at everything in a mirror as well, see `models.small.flip_test`.
+
+    Raises:
+        CheckpointError: with `flip_test`, another network, or a rig that is not symmetric.
     """
+    if flip_test and header.architecture != "egorear_small":
+        raise CheckpointError(
+            f"estimator.flip_test is for weights of egorear_small; these are of {header.architecture}. Set it to false."
+        )
     if header.architecture == "egorear":
         return EgoRear(header.size, rig, header.legacy_syn_geometry)
     if header.architecture == "egorear_small":
         has = {part: part not in header.absent for part in PARTS}
-        return EgoRearSmall(
-            replace(header.size, view_count=len(rig.views)),
-            rig,
-            refine=has["refinement"],
-            mask=has["mask"],
-            uncertainty=has["uncertainty"],
-            virtual_cameras=header.virtual_cameras,
-        )
+        try:
+            return (FlipTestedEgoRearSmall if flip_test else EgoRearSmall)(
+                replace(header.size, view_count=len(rig.views)),
+                rig,
+                refine=has["refinement"],
+                mask=has["mask"],
+                uncertainty=has["uncertainty"],
+                virtual_cameras=header.virtual_cameras,
+            )
+        except ValueError as error:
+            if not flip_test:
+                raise
+            raise CheckpointError(f"estimator.flip_test: {error} Set it to false.") from error
     if header.architecture == "egoposeformer":
         return EgoPoseFormer(header.size, rig)
     if header.architecture == "egoposeformer_refined":
@@ -57,19 +71,20 @@ def build_untrained(architecture: str, rig: Rig, seed: int = 0) -> nn.Module:
         return build_network(CheckpointHeader(architecture, ModelSize(view_count=len(rig.views))), rig)
 
 
-def load_network(checkpoint: Checkpoint, rig: Rig) -> nn.Module:
+def load_network(checkpoint: Checkpoint, rig: Rig, *, flip_test: bool = False) -> nn.Module:
     """Build the network of a checkpoint and load its weights.
 
     Args:
         checkpoint: the weights.
         rig: cameras in the model's order, see `rig_for`.
+        flip_test: see `build_network`.
 
     Raises:
-        CheckpointError: tensors are missing, unexpected or of other shapes.
+        CheckpointError: tensors are missing, unexpected or of other shapes, or it cannot look in a mirror.
     """
     header = checkpoint.header
     with WithoutInitialisation():
-        network = build_network(header, rig)
+        network = build_network(header, rig, flip_test=flip_test)
     what = f"the {header.size.view_count}-view {ARCHITECTURES[header.architecture]}"
     if problem := describe_mismatch(checkpoint.path, checkpoint.state_dict, network.state_dict(), what):
         raise CheckpointError(f"{problem} The file is incomplete or of another version: train or download it again.")

@@ -10,6 +10,7 @@ import torch
 
 from egorear_ros.geometry.transforms import invert_transform
 from egorear_ros.models.fast.optimize import optimize
+from egorear_ros.models.small.flip_test import FlipTestedEgoRearSmall
 from egorear_ros.models.small.network import SMALL, EgoRearSmall
 from egorear_ros.runtimes.factory import own_extrinsics
 from egorear_ros.runtimes.identity import ModelIdentity, identify
@@ -17,10 +18,10 @@ from egorear_ros.runtimes.identity import ModelIdentity, identify
 SIZE = dict(tiny.TINY)
 
 
-@pytest.fixture(scope="module")
-def network() -> EgoRearSmall:
+@pytest.fixture(scope="module", params=[EgoRearSmall, FlipTestedEgoRearSmall])
+def network(request: pytest.FixtureRequest) -> EgoRearSmall:
     torch.manual_seed(0)
-    made = EgoRearSmall(replace(SMALL, **SIZE), tiny.RIG, virtual_cameras=True).eval()
+    made: EgoRearSmall = request.param(replace(SMALL, **SIZE), tiny.RIG, virtual_cameras=True).eval()
     with torch.no_grad():
         for value in made.parameters():
             value.add_(0.05 * torch.randn(value.shape))

@@ -17,7 +17,7 @@ from egorear_ros.models.small.network import SMALL
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import FloatArray, Rig
 from egorear_train.batch import Batch, BatchError
-from egorear_train.mirror import Mirror, other_side, partners
+from egorear_train.mirror import Mirror
 from egorear_train.stages import SmallPoseStage
 
 SIZE = 64
@@ -135,21 +135,9 @@ def test_mixed_precision_changes_nothing(rig: Rig) -> None:
         assert torch.equal(rough[key], exact[key])
 
 
-def test_cameras_find_their_partners(rig: Rig) -> None:
-    assert partners(rig) == [1, 0, 3, 2]
-    assert partners(rig.select(("back_right", "front_left", "back_left", "front_right"))) == [2, 3, 0, 1]
-
-
 def test_a_rig_that_is_not_symmetric_is_refused(rig: Rig) -> None:
     moved = rig.cameras[0].T_device_camera.copy()
     moved[2, 3] += 0.01
     askew = replace(rig, cameras=(replace(rig.cameras[0], T_device_camera=moved), *rig.cameras[1:]))
     with pytest.raises(ValueError, match=r"symmetric about x = 0.*front_left.*model\.mirror to 0"):
         Mirror(askew, SIZE)
-
-
-def test_other_side_swaps_and_keeps_the_middle() -> None:
-    swapped = other_side(EGO4VIEW)
-    assert [swapped[joint] for joint in swapped] == list(range(EGO4VIEW.joint_count))
-    assert EGO4VIEW.joint_names[swapped[EGO4VIEW.index("left_toe")]] == "right_toe"
-    assert swapped[EGO4VIEW.index("neck")] == EGO4VIEW.index("neck")

@@ -6,7 +6,7 @@ import torch
 
 pytest.importorskip("lightning")
 
-from egorear_train.augment import drop_views, jitter_colours
+from egorear_train.augment import drop_views, jitter_colours, soften
 from egorear_train.likelihood import pose_likelihood, weighted_heatmap_error
 
 
@@ -58,6 +58,20 @@ def test_jitter_differs_between_views_and_repeats() -> None:
     difference = (changed - images).flatten(2).abs().mean(dim=-1)
     assert difference.flatten().unique().numel() == 8
     assert jitter_colours(images, generator(1), 0.0) is images
+
+
+def test_views_are_softened_each_by_its_own_share_and_flat_ones_not_at_all() -> None:
+    dots = torch.zeros(3, 4, 3, 9, 9)
+    dots[..., 4, 4] = 1.0
+    soft = soften(dots, generator(1), 0.25)
+    torch.testing.assert_close(soft, soften(dots, generator(1), 0.25))
+    torch.testing.assert_close(soft.sum(dim=(-2, -1)), dots.sum(dim=(-2, -1)))
+    share = soft[..., 4, 3] / soft[..., 4, 4]  # a / (1 - 2 a) for a share a of each neighbour
+    assert ((share > 0.0) & (share <= 0.5)).all()
+    assert len(share[:, :, 0].unique()) == 12
+    torch.testing.assert_close(soft[..., 3, 3] / soft[..., 4, 4], share**2)
+    torch.testing.assert_close(soften(torch.full_like(dots, 0.7), generator(1), 0.25), torch.full_like(dots, 0.7))
+    assert soften(dots, generator(1), 0.0) is dots
 
 
 def test_a_network_that_went_astray_is_stopped_before_the_gradient() -> None:

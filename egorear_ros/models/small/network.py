@@ -44,6 +44,7 @@ SMALL = ModelSize(
     lifter_layers=2,
     context_channels=128,
     sight_channels=64,
+    detail_blocks=2,
 )
 """The size that is shipped, for four views."""
 
@@ -122,6 +123,10 @@ class EgoRearSmall(nn.Module):
         check_inputs(self.size, images, T_camera_device, view_mask, self.input_size)
         if self.virtual is not None:
             images, T_camera_device = self.virtual(images, T_camera_device)
+        return self.look(images, T_camera_device, view_mask)
+
+    def look(self, images: Tensor, T_camera_device: Tensor | None, view_mask: Tensor | None) -> SmallOutput:
+        """Estimate poses from (B, V, 3, S, S) images of the cameras it looks through; else as `forward`."""
         features = encode_views(self.encoder, images, view_mask).features
         # The encoder is nearly all of the work; places and rays need more digits than bfloat16 has.
         with torch.autocast(images.device.type, enabled=False):
