@@ -210,7 +210,7 @@ class EstimatorConfig:
     flip_test: bool = setting(
         False,
         "EgoRear-small on a symmetric rig: look at every set in a mirror as well and publish the mean of both poses; "
-        "more exact, for twice the work of the network (see docs/runtimes.md).",
+        "more exact, for twice the work of the network (see docs/runtimes.md, Looking twice).",
     )
     jpeg_decoding: str = setting(
         "auto",
