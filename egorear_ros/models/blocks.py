@@ -43,8 +43,8 @@ class Bottleneck(nn.Module):
         """Build a block for (N, channels, H, W) features."""
         super().__init__()
         last = conv1x1(inner_channels, channels)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        for value in last.parameters():
+            nn.init.zeros_(value)
         self.layers = nn.Sequential(
             conv1x1(channels, inner_channels), nn.ReLU(), conv3x3(inner_channels, inner_channels), nn.ReLU(), last
         )
