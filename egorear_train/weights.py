@@ -17,15 +17,11 @@ from egorear_ros.models.official import load_without_executing
 from egorear_ros.models.resnet import ResNet18
 from egorear_ros.models.size import ModelSize
 
-ADDED_LATER = {
-    "context_channels": "lifter.context",
-    "sight_channels": "lifter.triangulations",
-    "detail_blocks": "encoder.details",
-}
+ADDED_LATER = {"context_channels": "lifter.context", "sight_channels": "lifter.triangulations"}
 """Sizes of layers that trained weights may be given later, and how their tensors are called.
 
-Until they are trained, those of `models.small.context` and the encoder's details change nothing, and those
-of `models.small.triangulation` next to nothing.
+Until they are trained, those of `models.small.context` change nothing, and those of
+`models.small.triangulation` next to nothing.
 """
 
 IMAGENET_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"

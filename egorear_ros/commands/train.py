@@ -28,6 +28,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.add_argument("--rig", default="ego4view_syn", help="a rig with its views, name or path")
     export.add_argument("--training-data", default="", help="what it was trained on, in words")
     export.add_argument("--force", action="store_true", help="replace the output if it exists")
+    mix = verbs.add_parser("mix", help="write weights between those of before a training and those of after it")
+    mix.add_argument("before", type=Path, help="weights that the training began with")
+    mix.add_argument("after", type=Path, help="what became of them, .safetensors or .ckpt")
+    mix.add_argument("--share", type=float, required=True, help="of the second file, 0 to 1")
+    mix.add_argument("--out", type=Path, required=True, help="file to write, ending in .safetensors")
+    mix.add_argument("--force", action="store_true", help="replace the output if it exists")
     calibrate = verbs.add_parser("calibrate", help="make the uncertainty of small weights honest on held-out frames")
     calibrate.add_argument("weights", type=Path, help=".safetensors of egorear_small, changed in place")
     calibrate.add_argument("--data", required=True, help="data set or pack")
@@ -45,6 +51,12 @@ def run(args: argparse.Namespace) -> int:
             f"{args.weights}: scales times {found.factor:.3f}, found on {found.frames} frames; calibration error "
             f"{found.error_before:.3f} before, {found.error_after:.3f} after."
         )
+        return 0
+    if args.verb == "mix":
+        from egorear_ros.commands.checkpoint import describe
+        from egorear_train.mix import mix
+
+        print(describe(mix(args.before, args.after, args.out, share=args.share, force=args.force)))
         return 0
     if args.verb == "export":
         from egorear_ros.commands.checkpoint import describe

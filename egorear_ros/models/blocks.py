@@ -1,6 +1,6 @@
 """Small building blocks that several networks share."""
 
-from torch import Tensor, nn
+from torch import nn
 
 
 def upsample() -> nn.Upsample:
@@ -31,24 +31,3 @@ def heatmap_layers(channels: int, joints: int) -> list[nn.Module]:
         nn.ReLU(),
         conv1x1(c, joints),
     ]
-
-
-class Bottleneck(nn.Module):
-    """A residual block that looks at 3x3 neighbourhoods in fewer channels; untrained it changes nothing.
-
-    Source: He et al., Deep Residual Learning for Image Recognition, 2016, without normalisation.
-    """
-
-    def __init__(self, channels: int, inner_channels: int) -> None:
-        """Build a block for (N, channels, H, W) features."""
-        super().__init__()
-        last = conv1x1(inner_channels, channels)
-        for value in last.parameters():
-            nn.init.zeros_(value)
-        self.layers = nn.Sequential(
-            conv1x1(channels, inner_channels), nn.ReLU(), conv3x3(inner_channels, inner_channels), nn.ReLU(), last
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape."""
-        return features + self.layers(features)

@@ -24,8 +24,6 @@ class ModelSize:
         context_channels: EgoRear-small alone: width of what its lifter is told of views as a whole; 0: nothing.
         sight_channels: EgoRear-small alone: width of what decides which lines of sight its lifter trusts; 0: it
             does not solve for where they meet.
-        detail_blocks: EgoRear-small alone: residual blocks of its encoder at a quarter of the image, after all levels
-            are joined.
     """
 
     view_count: int = 4
@@ -39,7 +37,6 @@ class ModelSize:
     lifter_layers: int = 3
     context_channels: int = 0
     sight_channels: int = 0
-    detail_blocks: int = 0
 
     def __post_init__(self) -> None:
         """Refuse sizes that no network can have."""

@@ -16,7 +16,7 @@ class FastSmallEncoder(nn.Module):
         self.stem = fold_stem(encoder.stem)
         self.levels = nn.ModuleList(fold_blocks(level) for level in encoder.levels)
         self.laterals, self.smooth, self.fuse = encoder.laterals, encoder.smooth, encoder.fuse
-        self.details, self.upsample = encoder.details, encoder.upsample
+        self.upsample = encoder.upsample
 
     def forward(self, images: Tensor) -> Encoding:
         """See `SmallEncoder.forward`."""
@@ -26,4 +26,4 @@ class FastSmallEncoder(nn.Module):
             levels.append(x)
         fine, middle, coarse, deepest = (lateral(x) for lateral, x in zip(self.laterals, levels, strict=True))
         middle = self.smooth(middle.add_(self.upsample(coarse.add_(self.upsample(deepest)))))
-        return Encoding(self.details(self.fuse(fine.add_(self.upsample(middle)))), levels[-1])
+        return Encoding(self.fuse(fine.add_(self.upsample(middle))), levels[-1])

@@ -1,13 +1,12 @@
 """The small encoder: a slim ResNet that starts at a quarter of the image size.
 
 At low resolution a processor spends most of its time moving activations, not computing, so the
-stem goes to a quarter in one step, and the neck adds levels and smooths at an eighth. Where a joint
-lies to a fraction of a heatmap pixel is decided last, by narrow residual blocks at a quarter.
+stem goes to a quarter in one step, and the neck adds levels and smooths at an eighth.
 """
 
 from torch import Tensor, nn
 
-from egorear_ros.models.blocks import Bottleneck, conv1x1, conv3x3
+from egorear_ros.models.blocks import conv1x1, conv3x3
 from egorear_ros.models.encoder import Encoding
 from egorear_ros.models.resnet import BasicBlock
 from egorear_ros.models.size import ModelSize
@@ -35,7 +34,6 @@ class SmallEncoder(nn.Module):
         self.laterals = nn.ModuleList(conv1x1(width, out) for width in widths)
         self.smooth = nn.Sequential(conv3x3(out, out), nn.ReLU(inplace=True))
         self.fuse = nn.Sequential(nn.ReLU(inplace=True), conv1x1(out, out), nn.ReLU(inplace=True))
-        self.details = nn.Sequential(*(Bottleneck(out, out // 2) for _ in range(size.detail_blocks)))
         self.upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.bias is None:
@@ -49,7 +47,7 @@ class SmallEncoder(nn.Module):
             levels.append(x)
         fine, middle, coarse, deepest = (lateral(x) for lateral, x in zip(self.laterals, levels, strict=True))
         middle = self.smooth(middle + self.upsample(coarse + self.upsample(deepest)))
-        return Encoding(self.details(self.fuse(fine + self.upsample(middle))), levels[-1])
+        return Encoding(self.fuse(fine + self.upsample(middle)), levels[-1])
 
 
 def _level(in_channels: int, channels: int, stride: int, blocks: int) -> nn.Sequential:

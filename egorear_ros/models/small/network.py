@@ -44,7 +44,6 @@ SMALL = ModelSize(
     lifter_layers=2,
     context_channels=128,
     sight_channels=64,
-    detail_blocks=2,
 )
 """The size that is shipped, for four views."""
 

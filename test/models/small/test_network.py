@@ -28,8 +28,6 @@ def network(views: int = 4, size: ModelSize = TINY, **options: bool) -> EgoRearS
         for layer in net.lifter.context_layers:
             layer.look.out_proj.weight.normal_(0.0, 0.5)
             layer.think.layers[-1].weight.normal_(0.0, 0.5)
-        for block in net.encoder.details:
-            block.layers[-1].weight.normal_(0.0, 0.5)
     return net.eval().requires_grad_(False)
 
 
