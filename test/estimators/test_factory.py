@@ -57,6 +57,19 @@ def test_from_a_checkpoint(
     np.testing.assert_array_equal(pose.joints_device, again.joints_device)
 
 
+def test_looking_twice_is_the_settings_choice(
+    checkpoint: Callable[..., str], header: CheckpointHeader, rig: Rig, frame_set: Callable[..., FrameSet]
+) -> None:
+    path = checkpoint(replace(header, architecture="egorear_small", virtual_cameras=True))
+    once, twice = (make_estimator(EstimatorConfig(checkpoint=path, flip_test=flip), CPU, rig) for flip in (False, True))
+    assert twice.model_id == f"{once.model_id} flip test"
+    here, there = once.estimate(frame_set()), twice.estimate(frame_set())
+    assert there.model_id == twice.model_id
+    assert np.abs(here.joints_device - there.joints_device).max() > 1e-6
+    with pytest.raises(CheckpointError, match=r"estimator\.flip_test is for weights of egorear_small.*Set it to false"):
+        make_estimator(EstimatorConfig(checkpoint=checkpoint(header), flip_test=True), CPU, rig)
+
+
 def test_a_rig_in_another_order_gives_the_same_pose(
     checkpoint: Callable[..., str], header: CheckpointHeader, rig: Rig, frame_set: Callable[..., FrameSet]
 ) -> None:
