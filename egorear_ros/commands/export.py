@@ -53,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Export, verify, and say what was written."""
     from egorear_ros.geometry.rig_file import load_rig
-    from egorear_ros.models.build import load_network, rig_for
+    from egorear_ros.models.build import load_network, published_id, rig_for
     from egorear_ros.models.checkpoint import load_checkpoint
     from egorear_ros.runtimes.identity import identify
     from egorear_ros.runtimes.install import import_library
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     _check_room(args.out, checkpoint)
     network = load_network(checkpoint, rig, flip_test=args.flip_test).eval()
     size = checkpoint.header.input_size
-    model_id = checkpoint.model_id + (" flip test" if args.flip_test else "")
+    model_id = published_id(checkpoint, flip_test=args.flip_test)
     identity = identify(network, rig, size, model_id)
     calibration = _calibration(args, rig, size) if args.precision == "int8" else []
     verdict = _export(args, network, identity, calibration)

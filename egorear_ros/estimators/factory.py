@@ -43,7 +43,7 @@ def _make(estimator: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
 
 
 def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estimator:
-    from egorear_ros.models.build import check_architecture, load_network, rig_for
+    from egorear_ros.models.build import check_architecture, load_network, published_id, rig_for
     from egorear_ros.models.checkpoint import load_checkpoint
     from egorear_ros.runtimes.factory import make_runtime
     from egorear_ros.runtimes.identity import identify
@@ -53,9 +53,8 @@ def _trained(config: EstimatorConfig, runtime: RuntimeConfig, rig: Rig) -> Estim
     rig = rig_for(checkpoint, rig)
     size = checkpoint.header.input_size
     network = load_network(checkpoint, rig, flip_test=config.flip_test)
-    digest, header, model_id = checkpoint.digest, checkpoint.header, checkpoint.model_id
-    if config.flip_test:
-        model_id += " flip test"
+    digest, header = checkpoint.digest, checkpoint.header
+    model_id = published_id(checkpoint, flip_test=config.flip_test)
     # As long as it lives the file stays mapped into memory, a second copy of the weights.
     del checkpoint
 

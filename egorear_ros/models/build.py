@@ -34,7 +34,8 @@ def build_network(header: CheckpointHeader, rig: Rig, *, flip_test: bool = False
     """
     if flip_test and header.architecture != "egorear_small":
         raise CheckpointError(
-            f"estimator.flip_test is for weights of egorear_small; these are of {header.architecture}. Set it to false."
+            f"estimator.flip_test is for weights of egorear_small; these are of {header.architecture}. Set it to false, or "
+            "leave --flip-test out."
         )
     if header.architecture == "egorear":
         return EgoRear(header.size, rig, header.legacy_syn_geometry)
@@ -52,7 +53,7 @@ def build_network(header: CheckpointHeader, rig: Rig, *, flip_test: bool = False
         except ValueError as error:
             if not flip_test:
                 raise
-            raise CheckpointError(f"estimator.flip_test: {error} Set it to false.") from error
+            raise CheckpointError(f"estimator.flip_test: {error} Set it to false, or leave --flip-test out.") from error
     if header.architecture == "egoposeformer":
         return EgoPoseFormer(header.size, rig)
     if header.architecture == "egoposeformer_refined":
@@ -90,6 +91,11 @@ def load_network(checkpoint: Checkpoint, rig: Rig, *, flip_test: bool = False) -
         raise CheckpointError(f"{problem} The file is incomplete or of another version: train or download it again.")
     network.load_state_dict(dict(checkpoint.state_dict))
     return network
+
+
+def published_id(checkpoint: Checkpoint, *, flip_test: bool = False) -> str:
+    """Return what poses of a network and its exported files are named by: its file, and whether it looks twice."""
+    return checkpoint.model_id + (" flip test" if flip_test else "")
 
 
 def check_architecture(checkpoint: Checkpoint, architecture: str) -> None:
