@@ -34,8 +34,8 @@ def build_network(header: CheckpointHeader, rig: Rig, *, flip_test: bool = False
     """
     if flip_test and header.architecture != "egorear_small":
         raise CheckpointError(
-            f"estimator.flip_test is for weights of egorear_small; these are of {header.architecture}. Set it to false, or "
-            "leave --flip-test out."
+            f"estimator.flip_test is for weights of egorear_small; these are of {header.architecture}. "
+            "Set it to false, or leave --flip-test out."
         )
     if header.architecture == "egorear":
         return EgoRear(header.size, rig, header.legacy_syn_geometry)
