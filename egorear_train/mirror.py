@@ -39,7 +39,7 @@ class Mirror:
         try:
             self.partners = partners(rig)
         except ValueError as error:
-            raise ValueError(f"model.mirror: {error} Set model.mirror to 0.") from error
+            raise ValueError(f"model.mirror: {error} Set model.mirror and model.mirror_teacher to 0.") from error
         self.joints = torch.tensor(EGO4VIEW.other_side)
         self._heatmap_joints = [
             EGO4VIEW.heatmap_joints.index(int(self.joints[joint])) for joint in EGO4VIEW.heatmap_joints

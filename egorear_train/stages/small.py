@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from egorear_ros.geometry.symmetry import MIRROR
 from egorear_ros.models.build import EGO4VIEW_VIEWS
 from egorear_ros.models.header import CheckpointHeader
 from egorear_ros.models.size import ModelSize
@@ -37,6 +38,7 @@ class SmallPoseStage(Stage):
     architecture = "egorear_small"
 
     _seen: Tensor
+    _in_mirror_cm: Tensor | None = None
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class SmallPoseStage(Stage):
         heatmap_weight: float = 1.0,
         pose_weight: float = 0.3,
         distance_weight: float = 0.0,
+        mirror_teacher: float = 0.0,
         average_decay: float = 0.998,
         optimizer: OptimizerConfig = SMALL_OPTIMIZER,
         weights: str = "",
@@ -84,6 +87,9 @@ class SmallPoseStage(Stage):
             pose_weight: of the likelihood, or the distance, of proposal and corrections.
             distance_weight: of the distance besides the likelihood, whose gradient is small where the error is known to
                 be large; what counts in the end is the distance.
+            mirror_teacher: weight of the distance to what the averaged weights see in a mirror; 0: they are not asked.
+                Both should say the same, and where nobody can know better, as of hidden feet, that is a calmer goal
+                than each truth (mean teachers, Tarvainen and Valpola 2017). Only for symmetric rigs.
             average_decay: how slowly the averaged weights follow, which are validated and exported.
             optimizer: method and rate.
             weights: checkpoint to begin with; it may have more views and parts than this one.
@@ -102,12 +108,12 @@ class SmallPoseStage(Stage):
             self.rig = virtual.rig
             self.register_buffer("_seen", virtual.seen.to(torch.uint8), persistent=False)
         self.mirror = mirror
-        self._mirror = Mirror(self.rig, self.size.image_size) if mirror > 0.0 else None
+        self._mirror = Mirror(self.rig, self.size.image_size) if mirror > 0.0 or mirror_teacher > 0.0 else None
         self.turned = turned
         self._turn = Turn(self.rig, self.size.image_size, head_turn_deg, camera_turn_deg)
         self.view_drop, self.colour_jitter, self.softness = view_drop, colour_jitter, softness
         self.heatmap_weight, self.pose_weight, self.distance_weight = heatmap_weight, pose_weight, distance_weight
-        self.average_decay = average_decay
+        self.mirror_teacher, self.average_decay = mirror_teacher, average_decay
         network = EgoRearSmall(self.size, self.rig, refine=refine, mask=mask, uncertainty=uncertainty)
         self._absent = network.absent
         self.finish_network(network, weights, compile_network)
@@ -171,7 +177,22 @@ class SmallPoseStage(Stage):
         chosen = self._chosen(batch, "turned", self.turned)
         if bool(chosen.any()):
             batch = self._turn(batch, chosen, self.step_generator("turn"))
+        self._in_mirror_cm = self._ask_mirror(batch) if self.mirror_teacher > 0.0 else None
         return super().training_step(batch, batch_idx)
+
+    @torch.no_grad()
+    def _ask_mirror(self, batch: Batch) -> Tensor:
+        """Return (B, 16, 3) joints, cm, as the averaged weights see them in a mirror, with all views as they are."""
+        assert self._mirror is not None
+        self.average.eval()  # its batch norms are averages, too
+        seen = self._mirror(batch, torch.ones(len(batch["meta"]), dtype=torch.bool))
+        joints_cm = self.average(self._normalised(seen), seen["T_camera_device"]).lift.joints_cm
+        joints_cm = joints_cm[:, self._mirror.joints.to(joints_cm.device)]
+        return joints_cm * joints_cm.new_tensor(MIRROR.diagonal()[:3])
+
+    def _normalised(self, batch: Batch) -> Tensor:
+        """Return (B, V, 3, S, S) images; those rendered for virtual cameras show more than the real ones see."""
+        return normalise_images(batch["images"] * self._seen if self.virtual_cameras else batch["images"])
 
     def _chosen(self, batch: Batch, what: str, share: float) -> Tensor:
         """Return (B,) bool: a share of the frame sets, at random."""
@@ -180,8 +201,7 @@ class SmallPoseStage(Stage):
 
     def run(self, batch: Batch, view_mask: Tensor | None = None) -> SmallOutput:
         """Return poses and heatmaps; in training of views that may be dropped, else by the averaged weights."""
-        # Images rendered for virtual cameras show more than the real ones see.
-        images = normalise_images(batch["images"] * self._seen if self.virtual_cameras else batch["images"])
+        images = self._normalised(batch)
         if self.training:
             generator = self.step_generator()
             images = soften(images, self.step_generator("soften"), self.softness)
@@ -205,6 +225,8 @@ class SmallPoseStage(Stage):
         if self.trained.refine:
             error = weighted_heatmap_error(output.refined_heatmaps, target, self._view_mask)
             terms["refined_heatmaps"] = self.heatmap_weight * error
+        if self.training and self._in_mirror_cm is not None:
+            terms["mirror_teacher"] = self.mirror_teacher * pose_distance(poses_cm, self._in_mirror_cm)
         return terms
 
     def after_step(self) -> None:

@@ -118,6 +118,41 @@ def test_wrong_data_are_named_before_they_are_mirrored(rig: Rig) -> None:
         stage.training_step(bare, 0)
 
 
+def test_a_teacher_makes_an_answer_and_its_mirror_image_agree(rig: Rig) -> None:
+    torch.manual_seed(0)
+    tiny = replace(SMALL, image_size=SIZE, backbone_channels=8, channels=16, lifter_layers=1)
+    stage = SmallPoseStage(
+        size=tiny,
+        view_drop=0.0,
+        colour_jitter=0.0,
+        heatmap_weight=0.0,
+        pose_weight=0.0,
+        mirror_teacher=1.0,
+        average_decay=0.5,
+    )
+    with torch.no_grad():
+        stage.trained.lifter.mean_pose_cm.copy_(torch.from_numpy(100.0 * body(6)))  # no mirror image of itself
+    stage.average.load_state_dict(stage.trained.state_dict())
+    batch, both = batch_of(rig, body(4)), torch.tensor([True, True])
+
+    def apart_cm() -> float:
+        stage.eval()
+        seen, in_mirror = stage.run(batch), stage.run(Mirror(rig, SIZE)(batch, both))
+        naive = mirrored_body(in_mirror.lift.joints_cm[0].detach().numpy())
+        return float(np.linalg.norm(seen.lift.joints_cm[0].detach().numpy() - naive, axis=-1).mean())
+
+    before = apart_cm()
+    optimizer = torch.optim.Adam(stage.trained.parameters(), lr=1e-3)
+    for _ in range(60):
+        stage.train()
+        optimizer.zero_grad()
+        stage.training_step(batch, 0).backward()
+        optimizer.step()
+        stage.after_step()
+    assert before > 20.0
+    assert apart_cm() < before / 2
+
+
 def test_twice_in_the_mirror_is_as_before(rig: Rig) -> None:
     mirror, before = Mirror(rig, SIZE), batch_of(rig, body(2))
     both = torch.tensor([True, True])
@@ -139,5 +174,7 @@ def test_a_rig_that_is_not_symmetric_is_refused(rig: Rig) -> None:
     moved = rig.cameras[0].T_device_camera.copy()
     moved[2, 3] += 0.01
     askew = replace(rig, cameras=(replace(rig.cameras[0], T_device_camera=moved), *rig.cameras[1:]))
-    with pytest.raises(ValueError, match=r"symmetric about x = 0.*front_left.*model\.mirror to 0"):
+    with pytest.raises(
+        ValueError, match=r"symmetric about x = 0.*front_left.*model\.mirror and model\.mirror_teacher to"
+    ):
         Mirror(askew, SIZE)
