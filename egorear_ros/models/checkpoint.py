@@ -79,6 +79,12 @@ def load_checkpoint(path: str | Path, *, legacy_syn_geometry: bool = False) -> C
             f"{path}: no such file. Set estimator.checkpoint to a .safetensors or .ckpt file, or to one that comes "
             f"with the package: {', '.join(bundled) or 'there are none'}."
         )
+    if path.suffix == ".onnx":
+        raise CheckpointError(
+            f"{path}: an exported network, which runs beside the checkpoint that it was made from. Set runtime.model to "
+            "it (--onnx), runtime.name to onnxruntime, openvino or tensorrt (--runtime), and estimator.checkpoint "
+            "(--checkpoint) to the weights."
+        )
     if path.suffix == ".safetensors":
         header, state_dict = _read_safetensors(path)
     else:

@@ -133,6 +133,12 @@ def test_missing_file(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "nothing.ckpt")
 
 
+def test_an_exported_network_is_not_a_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "small.onnx").write_bytes(b"onnx")
+    with pytest.raises(CheckpointError, match=r"small.onnx: an exported network.*runtime.model.*--onnx"):
+        load_checkpoint(tmp_path / "small.onnx")
+
+
 @pytest.mark.parametrize("kept", [0, 4, 0.5, 0.99])
 def test_truncated_safetensors(saved: Path, kept: float) -> None:
     content = saved.read_bytes()
