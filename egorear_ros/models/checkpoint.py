@@ -81,8 +81,8 @@ def load_checkpoint(path: str | Path, *, legacy_syn_geometry: bool = False) -> C
         )
     if path.suffix == ".onnx":
         raise CheckpointError(
-            f"{path}: an exported network, which runs beside the checkpoint that it was made from. Set runtime.model to "
-            "it (--onnx), runtime.name to onnxruntime, openvino or tensorrt (--runtime), and estimator.checkpoint "
+            f"{path}: an exported network, which runs beside the checkpoint that it was made from. Set runtime.model "
+            "to it (--onnx), runtime.name to onnxruntime, openvino or tensorrt (--runtime), and estimator.checkpoint "
             "(--checkpoint) to the weights."
         )
     if path.suffix == ".safetensors":
