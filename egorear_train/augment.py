@@ -1,5 +1,7 @@
 """What training changes in its frame sets so that the network meets more than the data hold."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,30 @@ def jitter_colours(images: Tensor, generator: torch.Generator, amount: float) ->
     contrast = 1.0 + amount * torch.randn(batch, views, 1, 1, 1, generator=generator, device=images.device)
     offset = amount * torch.randn(batch, views, 3, 1, 1, generator=generator, device=images.device)
     return images * contrast + offset
+
+
+def turn_hues(images: Tensor, generator: torch.Generator, share: float) -> Tensor:
+    """Return (B, V, 3, H, W) normalised images, some frame sets of which have other colours, alike in all views.
+
+    Few people wear few colours, which a network learns by heart. Colours turn about the grey axis by any angle, and
+    are up to twice or half as far from it; greys stay as they are.
+
+    Args:
+        images: normalised.
+        generator: random numbers.
+        share: of the frame sets, whose colours are changed.
+    """
+    if share <= 0.0:
+        return images
+    drawn = torch.rand(3, len(images), 1, 1, generator=generator, device=images.device)
+    chosen, angle, saturation = drawn[0] < share, 2.0 * math.pi * drawn[1], 2.0 ** (2.0 * drawn[2] - 1.0)
+    identity = torch.eye(3, device=images.device)
+    grey = torch.full((3, 3), 1.0 / 3.0, device=images.device)  # the projection onto the grey axis
+    across = (identity.roll(1, 0) - identity.roll(-1, 0)) / math.sqrt(3.0)  # the cross product with that axis
+    # Rodrigues' formula, of which only the part at right angles to the axis is scaled.
+    turned = grey + saturation * (angle.cos() * (identity - grey) + angle.sin() * across)
+    matrix = torch.where(chosen, turned, identity)
+    return torch.einsum("bij,bvjhw->bvihw", matrix, images)
 
 
 def soften(images: Tensor, generator: torch.Generator, amount: float) -> Tensor:

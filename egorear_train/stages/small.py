@@ -14,7 +14,7 @@ from egorear_ros.models.header import CheckpointHeader
 from egorear_ros.models.size import ModelSize
 from egorear_ros.models.small.network import SMALL, EgoRearSmall, SmallOutput
 from egorear_ros.models.virtual_views import VirtualViews
-from egorear_train.augment import drop_views, jitter_colours, soften
+from egorear_train.augment import drop_views, jitter_colours, soften, turn_hues
 from egorear_train.batch import Batch, encode_targets, normalise_images
 from egorear_train.likelihood import pose_distance, pose_likelihood, weighted_heatmap_error
 from egorear_train.mirror import Mirror
@@ -51,6 +51,7 @@ class SmallPoseStage(Stage):
         virtual_cameras: bool = False,
         view_drop: float = 0.4,
         colour_jitter: float = 0.15,
+        other_hues: float = 0.0,
         softness: float = 0.0,
         mirror: float = 0.0,
         turned: float = 0.0,
@@ -78,6 +79,7 @@ class SmallPoseStage(Stage):
             virtual_cameras: whether it sees what virtual cameras show, see `geometry.virtual_camera`.
             view_drop: share of frame sets that lose one or more views in training.
             colour_jitter: see `augment.jitter_colours`.
+            other_hues: share of frame sets, see `augment.turn_hues`.
             softness: see `augment.soften`.
             mirror: share of frame sets that are mirrored in training; only for symmetric rigs, see `mirror.Mirror`.
             turned: share of frame sets whose head and cameras are turned in training, see `turn.Turn`.
@@ -111,7 +113,8 @@ class SmallPoseStage(Stage):
         self._mirror = Mirror(self.rig, self.size.image_size) if mirror > 0.0 or mirror_teacher > 0.0 else None
         self.turned = turned
         self._turn = Turn(self.rig, self.size.image_size, head_turn_deg, camera_turn_deg)
-        self.view_drop, self.colour_jitter, self.softness = view_drop, colour_jitter, softness
+        self.view_drop, self.colour_jitter = view_drop, colour_jitter
+        self.other_hues, self.softness = other_hues, softness
         self.heatmap_weight, self.pose_weight, self.distance_weight = heatmap_weight, pose_weight, distance_weight
         self.mirror_teacher, self.average_decay = mirror_teacher, average_decay
         network = EgoRearSmall(self.size, self.rig, refine=refine, mask=mask, uncertainty=uncertainty)
@@ -205,6 +208,7 @@ class SmallPoseStage(Stage):
         if self.training:
             generator = self.step_generator()
             images = soften(images, self.step_generator("soften"), self.softness)
+            images = turn_hues(images, self.step_generator("hues"), self.other_hues)
             images = jitter_colours(images, generator, self.colour_jitter)
             view_mask = drop_views(len(images), images.shape[1], generator, self.view_drop)
             self._view_mask = view_mask

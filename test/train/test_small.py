@@ -6,7 +6,7 @@ import torch
 
 pytest.importorskip("lightning")
 
-from egorear_train.augment import drop_views, jitter_colours, soften
+from egorear_train.augment import drop_views, jitter_colours, soften, turn_hues
 from egorear_train.likelihood import pose_likelihood, weighted_heatmap_error
 
 
@@ -58,6 +58,26 @@ def test_jitter_differs_between_views_and_repeats() -> None:
     difference = (changed - images).flatten(2).abs().mean(dim=-1)
     assert difference.flatten().unique().numel() == 8
     assert jitter_colours(images, generator(1), 0.0) is images
+
+
+def test_hues_turn_alike_in_all_views_and_greys_stay() -> None:
+    images = torch.rand(64, 1, 3, 4, 4).expand(64, 2, 3, 4, 4)
+    turned = turn_hues(images, generator(1), 0.5)
+    torch.testing.assert_close(turned, turn_hues(images, generator(1), 0.5))
+    torch.testing.assert_close(turned[:, 0], turned[:, 1])
+    torch.testing.assert_close(turned.mean(dim=2), images.mean(dim=2))  # as bright as before
+    ratio = (turned - turned.mean(2, True)).norm(dim=2) / (images - images.mean(2, True)).norm(dim=2)
+    assert (ratio > 0.499).all() and (ratio < 2.001).all()
+    torch.testing.assert_close(ratio, ratio[:, :1, :1, :1].expand_as(ratio))  # one saturation for a frame set
+    changed = (turned - images).flatten(1).abs().amax(dim=1) > 1e-3
+    assert 16 < int(changed.sum()) < 48
+    assert turn_hues(images, generator(1), 0.0) is images
+
+
+def test_a_third_of_a_circle_exchanges_the_three_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor([0.0, 1 / 3, 0.5]).reshape(3, 1, 1, 1))
+    images = torch.arange(3.0).reshape(1, 1, 3, 1, 1)
+    torch.testing.assert_close(turn_hues(images, generator(), 1.0).flatten(), torch.tensor([2.0, 0.0, 1.0]))
 
 
 def test_views_are_softened_each_by_its_own_share_and_flat_ones_not_at_all() -> None:
