@@ -43,12 +43,13 @@ def describe(checkpoint: Checkpoint) -> str:
     header = checkpoint.header
     views = ", ".join(header.views) or f"{header.size.view_count}, not named in this file"
     millions = sum(value.numel() for value in checkpoint.state_dict.values()) / 1e6
+    virtual = f", for virtual cameras of {header.size.image_size} px"
     facts = {
         "file": checkpoint.path,
         "architecture": f"{header.architecture}, {ARCHITECTURES[header.architecture]}",
         "views": "one image at a time" if header.architecture == "egorear_heatmap" else views,
         "size": f"{len(checkpoint.state_dict)} tensors, {millions:.1f} M numbers, all finite",
-        "image size": f"{header.input_size} px",
+        "image size": f"{header.input_size} px" + (virtual if header.virtual_cameras else ""),
         "skeleton": header.skeleton,
         "units inside": header.units,
         "training data": header.training_data or "not stated",
@@ -56,7 +57,7 @@ def describe(checkpoint: Checkpoint) -> str:
         "missing views": "trained for them" if header.trained_with_missing_views else "not trained for them",
         "geometry": "legacy_syn_geometry"
         if header.legacy_syn_geometry
-        else "correct, unless it is an official Syn file",
+        else "correct" + ("" if header.architecture == "egorear_small" else ", unless it is an official Syn file"),
         "converted from": header.source or "-",
         **({"without": ", ".join(header.absent)} if header.absent else {}),
         "model id": checkpoint.model_id,
