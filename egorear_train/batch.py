@@ -7,19 +7,16 @@ become: normalisation and heatmaps are made on the device that trains.
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from egorear_ros.geometry.body_extent import body_extents, implausible_extent
 from egorear_ros.heatmap import encode_heatmaps
 from egorear_ros.models.image_statistics import IMAGE_MEAN, IMAGE_STD
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.structures import Rig
 
 CM_PER_M = 100.0
-PLAUSIBLE_EXTENT_CM = (10.0, 400.0)
-"""From the lowest to the highest joint of a person, whatever the posture; metres or millimetres lie far outside."""
-
 
 class BatchError(ValueError):
     """A batch is not what the stage can train on: names the frames, what was expected and found."""
@@ -158,11 +155,7 @@ def _bad_names(batch: Batch, value: Tensor) -> list[str]:
 
 
 def _check_unit(batch: Batch) -> None:
-    joints = batch["joints_cm"].detach().cpu().numpy()
-    extent = float(np.median(np.linalg.norm(joints.max(axis=1) - joints.min(axis=1), axis=-1)))
-    low, high = PLAUSIBLE_EXTENT_CM
-    if not low <= extent <= high:
-        raise BatchError(
-            f"frames {batch['meta'][0]} and on: a body measures {extent:g} from end to end; expected {low:g} to "
-            f"{high:g} cm. Are its joints in {'metres' if extent < low else 'millimetres'}? Convert them in the reader."
-        )
+    extents_m = body_extents(batch["joints_cm"].detach().cpu().numpy() / CM_PER_M)
+    for name, extent_m in zip(batch["meta"], extents_m.tolist(), strict=True):
+        if problem := implausible_extent(extent_m):
+            raise BatchError(f"frame {name}: {problem}")

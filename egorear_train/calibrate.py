@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from egorear_ros.estimators.confidence import GOOD_ERROR_CM, within
+from egorear_ros.geometry.virtual_camera import virtual_rig
 from egorear_ros.models.build import load_network, rig_for
 from egorear_ros.models.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from egorear_ros.models.small.lifter import Regression
@@ -26,6 +27,7 @@ from egorear_ros.models.small.network import EgoRearSmall
 from egorear_ros.structures import FloatArray
 from egorear_train.batch import Batch, collate, normalise_images
 from egorear_train.datasets.make import Roots, make_dataset
+from egorear_train.probe import probe
 from egorear_train.rigs import load_training_rig
 
 SHAPE = 3.0
@@ -65,7 +67,7 @@ def calibrate(
 
     Raises:
         CheckpointError: the weights have no uncertainty.
-        DatasetError: there is no such split.
+        DatasetError: there is no such split; or the data are of other cameras, or in other units.
     """
     checkpoint = load_checkpoint(path)
     cameras = rig_for(checkpoint, load_training_rig(rig, checkpoint.header.views))
@@ -79,6 +81,7 @@ def calibrate(
     header = checkpoint.header
     network.virtual = None  # samples are what virtual cameras show
     dataset = make_dataset(roots, split, cameras, header.size.image_size, virtual_cameras=header.virtual_cameras)
+    probe(dataset, virtual_rig(cameras) if header.virtual_cameras else cameras)
     batches = DataLoader(cast("Dataset[Batch]", dataset), batch_size, collate_fn=collate)
     distances, scales = measure(network, batches)
     factor = float((distances / scales).mean()) / SHAPE

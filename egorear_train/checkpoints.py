@@ -33,7 +33,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             CheckpointWriteError: the disk is full or the folder cannot be written.
         """
         path = Path(path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        # One name for all runs: what a kill leaves of a file is replaced by the next, not kept beside it for ever.
+        partial = path.with_name(f".{path.name}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.save(checkpoint, partial)
@@ -82,18 +83,29 @@ class RunCheckpoints(Checkpoint):
         Args:
             folder: of the run.
             every_steps: optimiser steps between two `last.ckpt`; it is also written after every epoch.
+
+        Raises:
+            ValueError: `every_steps` is less than 1.
         """
+        if every_steps < 1:
+            raise ValueError(f"checkpoint_every is {every_steps}; expected 1 step or more.")
         self.folder, self.every_steps = folder, every_steps
         self.best: float | None = None
-        self._saved_step = 0
+        self._step = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember which step the run begins or goes on with."""
+        self._step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save every so many steps, but not before an epoch's validation: a run that goes on would miss it."""
-        step = trainer.global_step
-        if step % self.every_steps == 0 and step != self._saved_step and not trainer.is_last_batch:
-            self._saved_step = step
+        """Save every so many steps, but not before an epoch's validation: a run that goes on would miss it.
+
+        Nor between the batches of one step: their gradients are in no checkpoint.
+        """
+        before, self._step = self._step, trainer.global_step
+        if self._step != before and self._step % self.every_steps == 0 and not trainer.is_last_batch:
             trainer.save_checkpoint(self.folder / LAST, weights_only=False)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from egorear_train.batch import collate
 from egorear_train.datasets.make import make_dataset
 from egorear_train.loader import EpochBatches, EpochLoader
+from egorear_train.probe import probe
 from egorear_train.stages.base import Stage
 
 
@@ -71,8 +72,15 @@ class TrainingData(LightningDataModule):
             batch_size: samples of a step, in each process: frame sets, in stage 1 images.
             workers: processes that read.
             seed: of the order of the samples.
+
+        Raises:
+            ValueError: there are to be no samples in a batch, or fewer workers than none.
         """
         super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"data.batch_size is {batch_size}; expected 1 or more.")
+        if workers < 0:
+            raise ValueError(f"data.workers is {workers}; expected 0, which reads in the training process, or more.")
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
 
     @abstractmethod
@@ -160,10 +168,10 @@ class FrameSetData(TrainingData):
         self.cache, self.cache_gb = Path(cache) if cache else None, cache_gb
 
     def framesets(self, split: str, stage: Stage) -> FrameSets:
-        """Open the data sets."""
+        """Open the data sets, and look at a frame of each."""
         if not self.roots:
             raise ValueError("data.roots is empty; expected the folder of a data set: --data.roots FOLDER.")
-        return make_dataset(
+        dataset = make_dataset(
             self.roots,
             split,
             stage.real_rig,
@@ -175,3 +183,5 @@ class FrameSetData(TrainingData):
             cache=self.cache,
             cache_gb=self.cache_gb,
         )
+        probe(dataset, stage.rig)
+        return dataset

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from egorear_ros.config import ConfigError, SourceConfig
+from egorear_ros.geometry.body_extent import body_extents, implausible_extent
 from egorear_ros.skeleton import EGO4VIEW
 from egorear_ros.sources.base import SourceError
 from egorear_ros.sources.pacing import Pacing
@@ -93,7 +94,7 @@ def read_joints_device(path: Path) -> FloatArray:
     """Return the (16, 3) joints of one annotation file in the device frame, m; the file has cm.
 
     Raises:
-        SourceError: missing, not JSON, or a joint is missing or not finite.
+        SourceError: missing, not JSON, in another unit, or a joint is missing or not finite.
     """
     try:
         joints = json.loads(path.read_text())["joints"]
@@ -102,4 +103,7 @@ def read_joints_device(path: Path) -> FloatArray:
         raise SourceError(f"{path}: no usable ground truth ({type(error).__name__}: {error}).") from None
     if points_cm.shape != (EGO4VIEW.joint_count, 3) or not np.isfinite(points_cm).all():
         raise SourceError(f"{path}: device_pts3d of the joints is not {EGO4VIEW.joint_count} finite points.")
-    return points_cm * CM_M
+    joints = points_cm * CM_M
+    if problem := implausible_extent(float(body_extents(joints))):
+        raise SourceError(f"{path}: {problem}")
+    return joints

@@ -1,5 +1,6 @@
 """EgoRear-small in one go: heatmaps, refinement, pose and its uncertainty, for every number of views."""
 
+import math
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -100,9 +101,20 @@ class SmallPoseStage(Stage):
 
         Raises:
             CheckpointError: `weights` are of something else.
-            ValueError: frame sets are to be mirrored, but the rig is not symmetric; an angle is negative; virtual
-                cameras are wanted, but where the real ones are is not known.
+            ValueError: frame sets are to be mirrored, but the rig is not symmetric; an angle or a weight is negative; a
+                share is not one; virtual cameras are wanted, but where the real ones are is not known.
         """
+        _check_shares(view_drop=view_drop, other_hues=other_hues, mirror=mirror, turned=turned)
+        _check_weights(
+            colour_jitter=colour_jitter,
+            softness=softness,
+            heatmap_weight=heatmap_weight,
+            pose_weight=pose_weight,
+            distance_weight=distance_weight,
+            mirror_teacher=mirror_teacher,
+        )
+        if not 0.0 <= average_decay < 1.0:
+            raise ValueError(f"model.average_decay is {average_decay:g}; expected 0 or more and less than 1.")
         super().__init__(rig, views, size, optimizer, training_data)
         self.virtual_cameras = virtual_cameras
         if virtual_cameras:
@@ -271,3 +283,15 @@ class SmallPoseStage(Stage):
         if lift.scale_cm is not None:
             found["scales"] = lift.scale_cm.float().cpu() / CM_PER_M
         return found
+
+
+def _check_shares(**shares: float) -> None:
+    for name, share in shares.items():
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"model.{name} is {share:g}; expected a share of the frame sets, from 0 to 1.")
+
+
+def _check_weights(**weights: float) -> None:
+    for name, weight in weights.items():
+        if not 0.0 <= weight < math.inf:
+            raise ValueError(f"model.{name} is {weight:g}; expected a number that is not negative.")

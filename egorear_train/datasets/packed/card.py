@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egorear_ros.geometry.lens_fields import lens_to_dict
+from egorear_ros.geometry.rig_difference import place_difference
 from egorear_ros.structures import Rig
 from egorear_train.datasets.errors import DatasetError
 
@@ -60,11 +61,13 @@ class Card:
     Attributes:
         image_size: height and width of the images, px.
         lenses: entry `lens` of a rig file, by view, in the order of the files.
+        places: T_device_camera by view, (4, 4), m; NaN where each recording has its own.
         splits: by name.
     """
 
     image_size: int
     lenses: Mapping[str, Any]
+    places: Mapping[str, NDArray[np.float64]]
     splits: Mapping[str, PackedSplit]
 
 
@@ -87,7 +90,8 @@ def parse_card(text: bytes, where: str) -> Card:
             for name, split in content["splits"].items()
         }
         lenses = {view: entry["lens"] for view, entry in content["rig"]["views"].items()}
-        return Card(int(content["image_size"]), lenses, splits)
+        places = {view: _place(entry["T_device_camera"]) for view, entry in content["rig"]["views"].items()}
+        return Card(int(content["image_size"]), lenses, places, splits)
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{where} is damaged ({type(error).__name__}: {error}). Pack the data again.") from error
     except ValueError as error:
@@ -100,7 +104,7 @@ def check_rig(card: Card, rig: Rig, image_size: int, where: str) -> tuple[int, .
     """Return the places of a rig's views in a pack.
 
     Raises:
-        DatasetError: the pack has other views, lenses or another image size.
+        DatasetError: the pack has other views, lenses, places of cameras or another image size.
     """
     if image_size != card.image_size:
         raise DatasetError(
@@ -119,7 +123,16 @@ def check_rig(card: Card, rig: Rig, image_size: int, where: str) -> tuple[int, .
                 "Train with the rig that it was packed with, or pack the data again: with --virtual-cameras if "
                 "the recipe sets model.virtual_cameras, and without if not."
             )
+        if moved := place_difference(camera.T_device_camera, card.places[camera.view]):
+            raise DatasetError(
+                f"{where} was packed with {camera.view} at another place than in rig {rig.name} ({rig.source}), "
+                f"{moved}. Train with the rig that it was packed with: --model.rig FILE."
+            )
     return tuple(names.index(view) for view in rig.views)
+
+
+def _place(matrix: list[list[float]] | None) -> NDArray[np.float64]:
+    return np.full((4, 4), np.nan) if matrix is None else np.array(matrix, dtype=np.float64).reshape(4, 4)
 
 
 def index_of(shards: list[list[list[int]]]) -> NDArray[np.uint32]:
