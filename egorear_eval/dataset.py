@@ -4,7 +4,7 @@ from itertools import combinations
 from pathlib import Path
 
 from egorear_eval.clip import EvaluationError
-from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES
+from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES, SPLIT_FILES
 from egorear_ros.structures import Rig
 
 
@@ -16,7 +16,7 @@ def find_sequences(paths: list[str], split: str) -> list[str]:
         split: for roots: the split whose sequences to use.
 
     Raises:
-        EvaluationError: nothing is there, or a root has no such split.
+        EvaluationError: nothing is there, or a root has no such split, or an empty one.
     """
     found: list[str] = []
     for text in paths:
@@ -26,6 +26,12 @@ def find_sequences(paths: list[str], split: str) -> list[str]:
             found.append(str(path))
         elif index.is_file():
             lines = [line.strip() for line in index.read_text().splitlines() if line.strip()]
+            if not lines:
+                others = [name for name in SPLIT_FILES if (path / name).is_file() and (path / name).read_text().strip()]
+                raise EvaluationError(
+                    f"{index} names no sequence: there are none for the {split} split. Not empty: "
+                    f"{', '.join(others) or 'none'}. Choose with --split, or make a larger data set."
+                )
             found += [str(sequence) for line in lines for sequence in _below(path / line, index)]
         else:
             found += [str(sequence) for sequence in _below(path, path)]

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from egorear_ros import __version__
-from egorear_ros.geometry.rig_file import rig_to_yaml
+from egorear_ros.geometry.rig_difference import rig_difference
+from egorear_ros.geometry.rig_file import load_whole_rig, rig_to_yaml
+from egorear_ros.sources.sequence import own_rig_file
 from egorear_ros.structures import Rig
 
 RIG_FILE = "rig.yaml"
@@ -49,3 +51,19 @@ def data_cards(sequences: Iterable[str]) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             cards[str(folder)] = f"{CARD_FILE} cannot be read: {error}"
     return cards
+
+
+def other_cameras(sequences: Iterable[str], rig: Rig) -> list[str]:
+    """Return a sentence for each rig file of the data whose cameras are not those of a rig.
+
+    Args:
+        sequences: paths of sequence folders.
+        rig: used in the evaluation.
+    """
+    files = sorted({path for path in map(own_rig_file, map(Path, sequences)) if path is not None})
+    return [
+        f"{path.parent} was made with other cameras than those of {rig.source}: {path} has {different}. "
+        f"If that is not meant, evaluate with --calib {path}."
+        for path in files
+        if (different := rig_difference(rig, load_whole_rig(str(path))))
+    ]

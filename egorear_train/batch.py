@@ -18,6 +18,7 @@ from egorear_ros.structures import Rig
 
 CM_PER_M = 100.0
 
+
 class BatchError(ValueError):
     """A batch is not what the stage can train on: names the frames, what was expected and found."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -143,7 +144,10 @@ class TrainingCli(LightningCLI):
         config["enable_checkpointing"] = fitting
         config["enable_progress_bar"] = sys.stdout.isatty() and bars
         config["plugins"] = [*_listed(config.get("plugins")), AtomicCheckpointIO()]
-        return self._instantiate_trainer(config, extra)
+        try:
+            return self._instantiate_trainer(config, extra)
+        except (MisconfigurationException, ValueError) as error:
+            raise TrainingConfigError(f"settings of the trainer (--trainer.*): {error}") from error
 
     def before_fit(self) -> None:
         """Write every setting beside the checkpoints."""

@@ -7,8 +7,12 @@ from collections.abc import Collection
 from typing import Any
 
 _FIRST_REASON = re.compile(r"Errors:\s*-\s*(?P<reason>.*?)\s*-\s*Expected a <class 'NoneType'>", re.DOTALL)
+_WRONG_TYPE = re.compile(r'[Kk]ey "(?P<key>[\w.]+)".*Given value: (?P<value>.*)', re.DOTALL)
+_TYPE = re.compile(r"Expected a (?:typing\.Literal\[(?P<choices>.*?)\]|<class '(?P<name>\w+)'>)")
 _PROBLEM = re.compile(r"Problem with given class_path '(?P<path>[\w.]+)':\s*")
 _CLASS = re.compile(r"Expected a dot import path string: (?P<name>\S+)")
+_OUTERMOST = {"model", "data", "trainer", "seed_everything", "ckpt_path", "checkpoint_every", "pictures_every"}
+"""Settings of a recipe that are no class's."""
 _WRAPPER = "Does not validate against any of the Union subtypes"
 _UNKNOWN = re.compile(
     r"(?:Option|Key) '(?P<key>[\w.]+)' is not (?:accepted|expected)|does not accept option '(?P<option>[\w.]+)'"
@@ -34,10 +38,14 @@ def plain(text: str, classes: Collection[type[Any]]) -> str:
     """
     found = _FIRST_REASON.search(text)
     reason = " ".join((found["reason"] if found else text).split())
+    wrong = _WRONG_TYPE.search(text)
+    if wrong and found and not _TYPE.sub("", reason).strip(" -"):
+        expected = " or ".join(choices or name for choices, name in _TYPE.findall(reason))
+        return f"{wrong['key']} is {' '.join(wrong['value'].split())}; expected {expected}."
     reason = _PROBLEM.sub(lambda match: f"{match['path'].rpartition('.')[2]}: ", reason)
-    if wrong := _CLASS.search(reason):
+    if no_class := _CLASS.search(reason):
         names = sorted(cls.__name__ for cls in classes if cls.__name__.endswith("Stage") and cls.__name__ != "Stage")
-        return f"there is no stage {wrong['name']}; class_path is one of {', '.join(names)}."
+        return f"there is no stage {no_class['name']}; class_path is one of {', '.join(names)}."
     if "are required: " in reason and reason.endswith(".model"):
         return "no stage is named. Give a recipe, for example --config config/train/ego4view_syn_pose3d.yaml."
     unknown = _UNKNOWN.search(reason) or _UNRECOGNISED.search(reason)
@@ -48,7 +56,7 @@ def plain(text: str, classes: Collection[type[Any]]) -> str:
 
 
 def _suggestion(key: str, classes: Collection[type[Any]]) -> str:
-    known = {name for cls in classes for name in inspect.signature(cls).parameters}
+    known = {name for cls in classes for name in inspect.signature(cls).parameters} | _OUTERMOST
     parts = key.removeprefix("model.").removeprefix("data.").removeprefix("trainer.").split(".")
     wanted = next((part for part in parts if part not in known), parts[-1])
     close = difflib.get_close_matches(wanted, sorted(known), n=1)

@@ -1,10 +1,6 @@
 """The rig of a training run: lenses for sure, places where they are the same in every recording."""
 
-from dataclasses import replace
-
-import numpy as np
-
-from egorear_ros.geometry.rig_file import PER_SEQUENCE, find_rig_file, load_rig, read_yaml
+from egorear_ros.geometry.rig_file import load_whole_rig
 from egorear_ros.structures import Rig
 
 
@@ -27,23 +23,3 @@ def load_training_rig(name_or_path: str, views: tuple[str, ...]) -> Rig:
             f"({rig.source}): {', '.join(rig.views)}."
         )
     return rig.select(views)
-
-
-def load_whole_rig(name_or_path: str) -> Rig:
-    """Read a rig with all its views.
-
-    A rig whose cameras sit differently in each recording has places of NaN: every sample brings its
-    own, and a computation that forgets to use them cannot go unnoticed.
-
-    Args:
-        name_or_path: as in `load_rig`.
-
-    Raises:
-        CalibrationError: the file is missing or wrong.
-    """
-    content = read_yaml(find_rig_file(name_or_path))
-    if content.get("extrinsics") != PER_SEQUENCE:
-        return load_rig(name_or_path)
-    rig = load_rig(name_or_path, dict.fromkeys(content.get("views") or (), np.eye(4)))
-    unknown = np.full((4, 4), np.nan)
-    return replace(rig, cameras=tuple(replace(camera, T_device_camera=unknown) for camera in rig.cameras))

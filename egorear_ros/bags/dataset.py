@@ -28,7 +28,7 @@ from egorear_ros.geometry.fisheye import project
 from egorear_ros.geometry.rig_file import save_rig
 from egorear_ros.geometry.transforms import invert_transform, transform_points
 from egorear_ros.skeleton import EGO4VIEW
-from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES
+from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES, RIG_FILE
 from egorear_ros.structures import FloatArray, Frame, FrameSet, Rig
 
 CM_PER_M = 100.0
@@ -36,7 +36,6 @@ SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 RAW_SUFFIX = ".png"
 """Raw images are kept without loss."""
 
-RIG_FILE = "rig.yaml"
 NAMED = 3
 """So many damaged images are named."""
 

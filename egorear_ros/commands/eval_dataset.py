@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from egorear_ros.commands import eval_compare
 from egorear_ros.commands.eval_common import (
     ViewSet,
     add_model_arguments,
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 def add_parser(kinds: Any) -> None:
     """Add the command's arguments."""
     parser = kinds.add_parser("dataset", help="annotated sequences in Ego4View's layout")
-    add_data_arguments(parser)
+    add_data_arguments(parser, paths="*")
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="evaluate nothing, but compare what earlier runs wrote, paired: the same as `egorear eval compare`",
+    )
     parser.add_argument(
         "--views",
         default="",
@@ -39,9 +47,9 @@ def add_parser(kinds: Any) -> None:
     add_page_arguments(parser)
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what chooses the frames of data sets."""
-    parser.add_argument("paths", nargs="+", help="roots of data sets, sequence folders, or folders of these")
+def add_data_arguments(parser: argparse.ArgumentParser, paths: str = "+") -> None:
+    """Add what chooses the frames of data sets; `paths` is how many folders there may be, as argparse says it."""
+    parser.add_argument("paths", nargs=paths, help="roots of data sets, sequence folders, or folders of these")
     parser.add_argument("--split", default="test", help="of a data set's root (default: test)")
     parser.add_argument("--calib", default="ego4view_syn", help="rig calibration, name or path")
     parser.add_argument("--every", type=int, default=1, help="use every n-th frame")
@@ -49,11 +57,18 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: "Console") -> int:
     """Evaluate, print and write the tables; 1 if no frame could be compared."""
+    from egorear_eval.clip import EvaluationError
     from egorear_eval.dataset import find_sequences, view_sets
     from egorear_eval.results import make_tables, reliability_text
     from egorear_eval.tables import markdown
     from egorear_ros.geometry.rig_file import load_rig
 
+    if bool(args.paths) == bool(args.compare):
+        raise EvaluationError(
+            "either name data sets to evaluate, or two runs to compare: --compare out/eval_a out/eval_b; one of the two."
+        )
+    if args.compare:
+        return eval_compare.run(argparse.Namespace(**{**vars(args), "runs": args.compare, "joints": False}))
     rig = load_rig(args.calib)
     sequences = find_sequences(args.paths, args.split)
     estimators = {views: make_view_estimator(args, rig, views) for views in view_sets(args.views, rig)}
@@ -84,7 +99,7 @@ def _facts(
     skipped: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return how the run was made, for `scores.json`."""
-    from egorear_eval.provenance import data_cards, versions
+    from egorear_eval.provenance import data_cards, other_cameras, versions
     from egorear_eval.results import reliability_facts
 
     return {
@@ -92,6 +107,7 @@ def _facts(
         "model": model.model_id,
         "trained": model.trained,
         "calib": rig.source,
+        "other_cameras": other_cameras(sequences, rig),
         "every": args.every,
         "skipped": skipped,
         "versions": versions(),
@@ -133,11 +149,14 @@ def evaluate_all(
     estimators: "dict[ViewSet, Estimator]",
     console: "Console",
 ) -> "list[SequenceResult]":
-    """Evaluate sequences one after another, with a progress bar."""
+    """Evaluate sequences one after another, with a progress bar; says it if they were made with other cameras."""
     from rich.progress import Progress
 
+    from egorear_eval.provenance import other_cameras
     from egorear_eval.sequence import evaluate_sequence
 
+    for attention in other_cameras(sequences, rig):
+        console.print(f"Attention: {attention}")
     results = []
     with Progress(console=console, transient=True) as bars:
         total = bars.add_task(f"{len(sequences)} sequences", total=len(sequences))

@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,26 @@ def load_rig(name_or_path: str, extrinsics: Mapping[str, FloatArray] | None = No
     """
     path = find_rig_file(name_or_path)
     return rig_from_dict(read_yaml(path), path, extrinsics)
+
+
+def load_whole_rig(name_or_path: str) -> Rig:
+    """Read a rig with all its views.
+
+    A rig whose cameras sit differently in each recording has places of NaN: every sample brings its
+    own, and a computation that forgets to use them cannot go unnoticed.
+
+    Args:
+        name_or_path: as in `load_rig`.
+
+    Raises:
+        CalibrationError: the file is missing or wrong.
+    """
+    content = read_yaml(find_rig_file(name_or_path))
+    if content.get("extrinsics") != PER_SEQUENCE:
+        return load_rig(name_or_path)
+    rig = load_rig(name_or_path, dict.fromkeys(content.get("views") or (), np.eye(4)))
+    unknown = np.full((4, 4), np.nan)
+    return replace(rig, cameras=tuple(replace(camera, T_device_camera=unknown) for camera in rig.cameras))
 
 
 def find_rig_file(name_or_path: str) -> Path:

@@ -11,6 +11,13 @@ from egorear_ros.sources.folder import FolderSource, list_images, name_some, nat
 
 IMAGES = "fisheye_rgb"
 ANNOTATIONS = ("json_smplx_gendered", "json_smplx")
+SPLIT_FILES = ("train.txt", "validation.txt", "test.txt")
+"""One or more of them are in the folder of a data set."""
+
+RIG_FILE = "rig.yaml"
+"""The cameras that a data set or a sequence was made with, in its folder; the published ones have none."""
+
+_DEEPEST = 3
 
 
 class SequenceSource(FolderSource):
@@ -78,3 +85,11 @@ def sequence_stems(sequence: Path, views: tuple[str, ...]) -> list[str]:
             return natural_order(stems)
     folders = [view_folder(sequence / IMAGES, view) for view in views]
     return natural_order({stem for folder in folders if folder is not None for stem in list_images(folder)})
+
+
+def own_rig_file(sequence: Path) -> Path | None:
+    """Return the file of the cameras that a sequence was made with, its own or its data set's; None without one."""
+    sequence = sequence.absolute()
+    above = [folder for folder in sequence.parents[:_DEEPEST] if any((folder / name).is_file() for name in SPLIT_FILES)]
+    files = [folder / RIG_FILE for folder in (sequence, *above[:1])]
+    return next((path for path in files if path.is_file()), None)

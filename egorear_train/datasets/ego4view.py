@@ -12,17 +12,15 @@ from PIL import Image
 from egorear_ros.estimators.preprocess import resize
 from egorear_ros.geometry.ego4view import read_extrinsics
 from egorear_ros.geometry.rig_difference import rig_difference
+from egorear_ros.geometry.rig_file import load_whole_rig
 from egorear_ros.geometry.transforms import invert_transform
+from egorear_ros.sources.sequence import own_rig_file
 from egorear_ros.structures import FloatArray, Lens, Rig
 from egorear_train.datasets.annotation import read_annotation
 from egorear_train.datasets.base import FrameDataset, Sample
 from egorear_train.datasets.errors import DamagedFrame, DatasetError
 from egorear_train.datasets.frames import FrameFiles, SequenceFolder, list_frames
 from egorear_train.datasets.virtual import VirtualSamples
-from egorear_train.rigs import load_whole_rig
-
-RIG_FILE = "rig.yaml"
-"""The cameras that a data set was made with, in its folder; the published ones have none."""
 
 _PROBED = 20
 
@@ -60,7 +58,7 @@ class Ego4ViewDataset(FrameDataset):
         """
         self.frames = list_frames(Path(root), split, quirks)
         super().__init__(f"{root}, split {split}", len(self.frames))
-        _check_own_rig(Path(root), rig)
+        _check_own_rigs({frame.sequence.folder for frame in self.frames}, rig)
         self._rig = rig
         self._virtual = VirtualSamples(rig, image_size) if virtual_cameras else None
         self._image_size = image_size if self._virtual is None else self._virtual.input_size
@@ -103,15 +101,14 @@ class Ego4ViewDataset(FrameDataset):
         return False
 
 
-def _check_own_rig(root: Path, rig: Rig) -> None:
-    """Refuse other cameras than those that the data set was made with, where it says which."""
-    path = root / RIG_FILE
-    different = rig_difference(rig, load_whole_rig(str(path))) if path.is_file() else ""
-    if different:
-        raise DatasetError(
-            f"{root} was made with other cameras than those of rig {rig.name} ({rig.source}): {path} has {different}. "
-            f"Use the data set's own: --model.rig {path}, or --calib or --rig where that is how cameras are named."
-        )
+def _check_own_rigs(sequences: Collection[Path], rig: Rig) -> None:
+    """Refuse other cameras than those that sequences were made with, where they say which."""
+    for path in sorted({path for path in map(own_rig_file, sequences) if path is not None}):
+        if different := rig_difference(rig, load_whole_rig(str(path))):
+            raise DatasetError(
+                f"{path.parent} was made with other cameras than those of rig {rig.name} ({rig.source}): {path} has "
+                f"{different}. Use its own: --model.rig {path}, or --calib or --rig where cameras are named so."
+            )
 
 
 def _all_places(frames: list[FrameFiles], rig: Rig) -> dict[Path | None, FloatArray]:

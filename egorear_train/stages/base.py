@@ -161,7 +161,8 @@ class Stage(LightningModule):
                 "with --model.weights."
             )
         found = CheckpointHeader.from_json(checkpoint[HEADER_KEY])
-        check_header("the checkpoint to go on from", found, self.header(), "ckpt_path")
+        path = getattr(self._trainer, "ckpt_path", None) or "the checkpoint to go on from"
+        check_header(str(path), found, self.header(), "ckpt_path")
         self.last_metrics = dict(found.metrics)
 
     # --- training

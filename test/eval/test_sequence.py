@@ -17,6 +17,7 @@ from egorear_ros.structures import BodyPose, FrameSet, TrackingState
 
 RIG = load_rig("ego4view_syn")
 FRAMES = 6
+BODY_M = 0.1 * np.arange(16)[:, None] * np.array([0.0, 0.0, 1.0])
 
 
 class Reader:
@@ -47,14 +48,15 @@ class Reader:
         return Prepared(frames.stamp_ns, {}, np.mean(greys))
 
     def infer(self, prepared: Prepared) -> BodyPose:
-        joints = np.full((16, 3), prepared.inputs / 100.0)
+        joints = np.full((16, 3), prepared.inputs / 100.0) + BODY_M
         return BodyPose(prepared.stamp_ns, joints, np.ones(16), {}, TrackingState.OK, self.model_id)
 
 
 @pytest.fixture
 def sequence(tmp_path: Path) -> Path:
     for index in range(FRAMES):
-        joints = {name: {"device_pts3d": [10.0 * index] * 3} for name in EGO4VIEW.dataset_names}
+        points_cm = (10.0 * index + 100.0 * BODY_M).tolist()
+        joints = {name: {"device_pts3d": point} for name, point in zip(EGO4VIEW.dataset_names, points_cm, strict=True)}
         folder = tmp_path / "json_smplx_gendered"
         folder.mkdir(exist_ok=True)
         (folder / f"{index}.json").write_text(json.dumps({"joints": joints}))

@@ -56,8 +56,12 @@ def test_sample_is_what_training_expects(root: Path) -> None:
     assert sample["T_camera_device"].dtype == torch.float32
     assert sample["meta"].startswith(f"{AWKWARD_ROOT}/")
     assert sample["meta"].endswith("/10")
-    # Joint 1 (neck) is the first with a heatmap: pixel (2, 20) of the map.
-    assert encode_heatmaps(sample["pixels"], (872, 872))[0, 0].argmax().item() == 20 * 64 + 2
+    # Joint 1 (neck) is the first with a heatmap; in front, a cell of the map is 13.625 px wide.
+    camera, T_camera_device = RIG.cameras[0], sample["T_camera_device"][0].double().numpy()
+    places, _ = project(transform_points(T_camera_device, sample["joints_cm"].double().numpy() / 100.0), camera.lens)
+    u, v = places[1]
+    assert sample["pixels"][0, 0].tolist() == pytest.approx([u, v], abs=0.01)
+    assert encode_heatmaps(sample["pixels"], (872, 872))[0, 0].argmax().item() == int(v / 13.625) * 64 + int(u / 13.625)
 
 
 def test_images_are_resized_by_pillow_in_rgb(root: Path) -> None:
