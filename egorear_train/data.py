@@ -134,7 +134,10 @@ class TrainingData(LightningDataModule):
         limit = trainer.limit_train_batches if split == "train" else None
         if isinstance(limit, float):
             limit = int(limit * len(batches))
-        return EpochLoader(cast("Dataset[Any]", source), batches, self.workers, limit)
+        # Lightning restores the loader of an epoch that was interrupted; a run that was stopped between two epochs
+        # begins with a new one, and `current_epoch` is set only later.
+        epoch = trainer.fit_loop.epoch_progress.current.processed
+        return EpochLoader(cast("Dataset[Any]", source), batches, self.workers, limit, epoch)
 
 
 class FrameSetData(TrainingData):

@@ -79,7 +79,9 @@ class EpochLoader(DataLoader[Any]):
         position: what has been handed out.
     """
 
-    def __init__(self, dataset: Dataset[Any], batches: EpochBatches, workers: int, limit: int | None = None) -> None:
+    def __init__(
+        self, dataset: Dataset[Any], batches: EpochBatches, workers: int, limit: int | None = None, epoch: int = 0
+    ) -> None:
         """Wrap a data set.
 
         Args:
@@ -87,6 +89,7 @@ class EpochLoader(DataLoader[Any]):
             batches: which frames come when.
             workers: processes that read; 0 reads in this one.
             limit: batches of an epoch, if not all are used.
+            epoch: which comes first.
         """
         super().__init__(
             dataset,
@@ -100,14 +103,17 @@ class EpochLoader(DataLoader[Any]):
         self.batches = batches
         self.limit = min(len(batches), limit or len(batches))
         self.waited_s = 0.0
-        self.position = Position(-1, self.limit)
-        self._next: Position | None = None
+        self.position = Position(epoch, 0)
+        self._next: Position | None = self.position
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        """Yield the batches of the next epoch, or of the rest of one after `load_state_dict`."""
-        self.batches.start = self._next or Position(self.position.epoch + 1, 0)
-        self._next = None
-        self.position = self.batches.start
+        """Yield the batches of the next epoch, or of the rest of one after `load_state_dict`.
+
+        An epoch of which nothing was handed out comes again: a run whose length is given in steps and that goes on
+        after an epoch first asks for the rest of that one, of which there is none.
+        """
+        self.position = self._next or Position(self.position.epoch + 1, 0)
+        self.batches.start = self._next = self.position
         iterator = super().__iter__()
         return self._timed(iterator)
 
@@ -121,6 +127,7 @@ class EpochLoader(DataLoader[Any]):
             finally:
                 self.waited_s += time.perf_counter() - started
             self.position = Position(self.position.epoch, self.position.batch + 1)
+            self._next = None
             yield batch
 
     def state_dict(self) -> dict[str, int]:

@@ -101,13 +101,17 @@ class Pictures(Callback):
 
 
 class RunLogs(Callback):
-    """Begins the CSV log at the step from which the run starts or goes on."""
+    """Begins the CSV log at the step from which the run starts or goes on, and counts steps as `global_step` does."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Cut off what a killed run had logged after its last checkpoint."""
         for logger in trainer.loggers:
             if isinstance(logger, CsvLog):
                 logger.begin(trainer.global_step)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Log under the number of the step: Lightning's own count for logs is one off in some runs that go on."""
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step  # noqa: SLF001 (there is no other way)
 
 
 class Lines(Callback):

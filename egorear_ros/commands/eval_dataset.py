@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, console: "Console") -> int:
 
     if bool(args.paths) == bool(args.compare):
         raise EvaluationError(
-            "either name data sets to evaluate, or two runs to compare: --compare out/eval_a out/eval_b; one of the two."
+            "either name data sets to evaluate, or two runs to compare (--compare out/eval_a out/eval_b), not both."
         )
     if args.compare:
         return eval_compare.run(argparse.Namespace(**{**vars(args), "runs": args.compare, "joints": False}))

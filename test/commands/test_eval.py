@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from egorear_ros.cli import main
-from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.geometry.rig_file import load_rig, save_rig
 from egorear_ros.models.checkpoint import save_checkpoint
 from egorear_ros.models.header import CheckpointHeader
 from egorear_ros.models.small.network import SMALL, EgoRearSmall
@@ -75,6 +75,8 @@ def test_two_runs_are_compared(dataset: Path, weights: Path, tmp_path: Path, cap
     capsys.readouterr()
     assert main(["eval", "compare", str(tmp_path / "four"), str(tmp_path / "front")]) == 0
     printed = capsys.readouterr().out
+    assert main(["eval", "dataset", "--compare", str(tmp_path / "four"), str(tmp_path / "front")]) == 0
+    assert capsys.readouterr().out == printed, "the same as an option"
     assert "6 frames that both have" in printed
     assert "| MPJPE mm |" in printed
     third = tmp_path / "third"
@@ -166,3 +168,43 @@ def test_mistakes_are_told_in_words(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_either_data_or_runs_to_compare(dataset: Path, weights: Path, capfd: pytest.CaptureFixture) -> None:
+    for words in ([], [str(dataset), "--compare", "a", "b"]):
+        assert main(["eval", "dataset", *words, "--checkpoint", str(weights)]) == 1
+        assert "either name data sets to evaluate, or two runs to compare" in capfd.readouterr().err
+
+
+def test_other_cameras_than_those_of_the_data_are_told(
+    dataset: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(dataset, root)
+    moved = RIG.cameras[2].T_device_camera.copy()
+    moved[0, 3] += 0.02
+    cameras = (*RIG.cameras[:2], replace(RIG.cameras[2], T_device_camera=moved), RIG.cameras[3])
+    save_rig(replace(RIG, cameras=cameras), root / "rig.yaml")
+    command = ["eval", "dataset", str(root), "--checkpoint", str(weights), "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    assert "Attention:" in capsys.readouterr().out
+    (told,) = json.loads((tmp_path / "out" / "scores.json").read_text())["other_cameras"]
+    assert "back_left at another place, 20.0 mm and 0.00 degrees off" in told
+    assert main([*command, "--calib", str(root / "rig.yaml")]) == 0
+    assert "Attention:" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["other_cameras"] == []
+
+
+def test_truth_in_another_unit_is_not_compared(
+    dataset: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(dataset, root)
+    for path in root.rglob("json_smplx*/*.json"):
+        content = json.loads(path.read_text())
+        for joint in content["joints"].values():
+            joint["device_pts3d"] = [0.01 * value for value in joint["device_pts3d"]]
+        path.write_text(json.dumps(content))
+    command = ["eval", "dataset", str(root), "--checkpoint", str(weights), "--out", str(tmp_path / "out")]
+    assert main(command) == 1
+    assert "Are its joints in metres?" in " ".join(capsys.readouterr().out.split())

@@ -45,6 +45,17 @@ def test_mistakes_in_a_recipe(mistake: str, tmp_path: Path, capfd: pytest.Captur
     ("arguments", "message"),
     [
         (["fit"], "no stage is named. Give a recipe"),
+        (["fit", "--config", "RECIPE", "--modle.rig", "x"], "Did you mean `model`?"),
+        (["fit", "--config", "RECIPE", "--trainer.precision", "bf17"], "trainer.precision is bf17; expected int or"),
+        (["fit", "--config", "RECIPE", "--trainer.max_epochs", "few"], "trainer.max_epochs is few; expected int."),
+        (["fit", "--config", "SMALL", "--trainer.devices", "0"], "settings of the trainer (--trainer.*): "),
+        (["fit", "--config", "SMALL", "--checkpoint_every", "0"], "checkpoint_every is 0; expected 1 step or more."),
+        (["fit", "--config", "SMALL", "--data.batch_size", "0"], "data.batch_size is 0; expected 1 or more."),
+        (["fit", "--config", "SMALL", "--data.workers", "-1"], "data.workers is -1; expected 0"),
+        (["fit", "--config", "SMALL", "--model.view_drop", "2"], "model.view_drop is 2; expected a share"),
+        (["fit", "--config", "SMALL", "--model.mirror", "-1"], "model.mirror is -1; expected a share"),
+        (["fit", "--config", "SMALL", "--model.pose_weight", "-1"], "model.pose_weight is -1; expected a number that"),
+        (["fit", "--config", "SMALL", "--model.average_decay", "1"], "model.average_decay is 1; expected 0 or more"),
         (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
         (["fit", "--config", "RECIPE", "--trainer.max_epoch", "3"], "Did you mean `max_epochs`?"),
         (["validate", "--config", "RECIPE", "--ckpt_path", "best"], "has no such checkpoint. Train it first."),
@@ -58,8 +69,10 @@ def test_mistakes_on_the_command_line(
 ) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE)
-    words = [str(recipe) if word == "RECIPE" else word for word in arguments]
-    assert main(["train", *words]) == 1
+    small = tmp_path / "small.yaml"
+    small.write_text(RECIPE.replace("PoseStage", "SmallPoseStage"))
+    files = {"RECIPE": str(recipe), "SMALL": str(small)}
+    assert main(["train", *(files.get(word, word) for word in arguments)]) == 1
     errors = capfd.readouterr().err
     assert message in errors
     assert "Traceback" not in errors

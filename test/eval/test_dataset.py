@@ -37,6 +37,15 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         find_sequences([str(tmp_path)], "test")
 
 
+def test_an_empty_split_is_told_with_those_that_are_not(tmp_path: Path) -> None:
+    """A data set of few sequences has none for testing."""
+    sequence(tmp_path / "p-1" / "only")
+    (tmp_path / "train.txt").write_text("p-1\n")
+    (tmp_path / "test.txt").write_text("\n")
+    with pytest.raises(EvaluationError, match=r"no sequence: .* the test split\. Not empty: train\.txt\. .*--split"):
+        find_sequences([str(tmp_path)], "test")
+
+
 def test_sets_of_views() -> None:
     assert view_sets("", RIG) == [RIG.views]
     every = view_sets("every", RIG)

@@ -69,6 +69,16 @@ def test_a_damaged_annotation_is_named(tmp_path: Path, damage: str) -> None:
         read_joints_device(path)
 
 
+@pytest.mark.parametrize(("factor", "unit"), [(0.01, "metres"), (50.0, "millimetres")])
+def test_joints_in_another_unit_are_noticed(tmp_path: Path, factor: float, unit: str) -> None:
+    content = annotation(0)
+    for joint in content["joints"].values():
+        joint["device_pts3d"] = [factor * value for value in joint["device_pts3d"]]
+    (tmp_path / "7.json").write_text(json.dumps(content))
+    with pytest.raises(SourceError, match=rf"7\.json: a body measures.*in {unit}"):
+        read_joints_device(tmp_path / "7.json")
+
+
 def test_a_missing_annotation_costs_its_own_moment_only(sequence: Path) -> None:
     truth = make_truth(config(sequence), load_rig("ego4view_syn"))
     next(sequence.glob("json*/2.json")).unlink()

@@ -68,6 +68,12 @@ def test_other_units_are_noticed(frames: list[dict[str, Any]], factor: float, un
         checked([{**frame, "joints_cm": factor * frame["joints_cm"]} for frame in frames])
 
 
+def test_one_frame_in_another_unit_is_named(frames: list[dict[str, Any]]) -> None:
+    frames[2]["joints_cm"] = 0.01 * frames[2]["joints_cm"]
+    with pytest.raises(BatchError, match=r"frame dotted/clip/2: a body measures 1\.\d+ .*Are its joints in metres"):
+        checked(frames)
+
+
 def test_another_view_count_is_noticed(frames: list[dict[str, Any]]) -> None:
     with pytest.raises(BatchError, match=r"`images` has shape \(2, 3, 64, 64\); the model expects \(4, 3, 64, 64\)"):
         checked(frames, views=4)

@@ -48,6 +48,18 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["last.ckpt"]
 
 
+def test_what_a_kill_leaves_is_replaced(tmp_path: Path) -> None:
+    """A killed run cannot remove the part of a file that it has written; it must not pile up."""
+    io, path = AtomicCheckpointIO(), tmp_path / "last.ckpt"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with largest_file(10_000), pytest.raises(CheckpointWriteError):
+            io.save_checkpoint({"state_dict": {"w": torch.zeros(100_000)}}, path)
+    assert len(list(tmp_path.iterdir())) == 1, "a part of a file"
+    io.save_checkpoint({"state_dict": {"w": torch.arange(4.0)}}, path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["last.ckpt"]
+
+
 def test_a_full_disk_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Torch's own message says where in the file it was, not why."""
     content = {"state_dict": {"w": torch.zeros(100_000)}}

@@ -29,6 +29,7 @@ checkpoint_every: 3
 pictures_every: 0
 trainer: {max_epochs: 3, accelerator: cpu, log_every_n_steps: 1}
 """
+ACCUMULATE = "{accumulate_grad_batches: 2"
 TIMINGS = ("train/samples_per_s", "train/waiting_share")
 
 
@@ -90,6 +91,32 @@ def test_killed_runs_end_as_an_uninterrupted_one(recipe: Path, tmp_path: Path) -
     assert_same(expected["optimizer_states"], found["optimizer_states"])
     assert rows(broken) == rows(whole)
     assert not list(broken.glob(".*.partial"))
+
+
+AFTER_AN_EPOCH = {
+    "as usual": ("every: 3", "every: 100", "step:5"),
+    "counted in steps": ("max_epochs: 3", "max_epochs: -1, max_steps: 12", "step:5"),
+    # Gradients of the batches before are in no checkpoint: none is written between the two batches of a step. After
+    # the first of epoch 1 the step is still 2, as it was at the end of epoch 0.
+    "several batches a step": ("max_epochs: 3", "max_epochs: 3, accumulate_grad_batches: 2", "step:2"),
+}
+
+
+@pytest.mark.parametrize("case", AFTER_AN_EPOCH)
+def test_killed_after_an_epoch_a_run_goes_on_with_the_next(case: str, recipe: Path, tmp_path: Path) -> None:
+    old, new, place = AFTER_AN_EPOCH[case]
+    text = RECIPE.replace("every: 3", "every: 2") if "batches" in case else RECIPE.replace("every: 3", "every: 100")
+    recipe.write_text(text.replace(old, new))
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(arguments(recipe, whole), DottedData)
+    killed(recipe, broken, place)
+    assert load_without_executing(broken / "last.ckpt")["epoch"] == 0
+    train(arguments(recipe, broken), DottedData)
+    expected, found = (load_without_executing(folder / "last.ckpt") for folder in (whole, broken))
+    assert expected["global_step"] == found["global_step"]
+    assert_same(expected["state_dict"], found["state_dict"])
+    assert_same(expected["optimizer_states"], found["optimizer_states"])
+    assert rows(broken) == rows(whole)
 
 
 def test_log_is_cut_off_where_the_run_goes_on(tmp_path: Path) -> None:

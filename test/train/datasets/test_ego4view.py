@@ -12,6 +12,7 @@ from tiny_dataset import AWKWARD_ROOT, LAYOUTS, RIG, write_dataset, write_frame
 from torch.utils.data import DataLoader
 
 from egorear_ros.geometry.fisheye import project
+from egorear_ros.geometry.rig_file import save_rig
 from egorear_ros.geometry.transforms import invert_transform, transform_points
 from egorear_ros.geometry.virtual_camera import virtual_rig
 from egorear_ros.heatmap import encode_heatmaps
@@ -104,6 +105,23 @@ def test_rig_without_places_is_refused_for_a_data_set_without_metadata(tmp_path:
     rig = Rig(RIG.name, tuple(replace(camera, T_device_camera=unknown) for camera in RIG.cameras), RIG.source)
     with pytest.raises(DatasetError, match="leaves the cameras' places"):
         Ego4ViewDataset(root, "train", rig)
+
+
+def test_other_cameras_than_those_of_the_data_set_are_refused(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path / "data", "syn")
+    moved = RIG.cameras[1].T_device_camera.copy()
+    moved[2, 3] -= 0.005
+    other = replace(RIG, cameras=(RIG.cameras[0], replace(RIG.cameras[1], T_device_camera=moved), *RIG.cameras[2:]))
+    save_rig(RIG, root / "rig.yaml")
+    assert len(Ego4ViewDataset(root, "train", RIG))
+    with pytest.raises(
+        DatasetError, match=r"rig\.yaml has front_right at another place, 5\.0 mm .*--model\.rig .*rig\.yaml"
+    ):
+        Ego4ViewDataset(root, "train", other)
+    assert len(Ego4ViewDataset(root, "train", other.select(("front_left", "back_left")))), "the others are the same"
+    save_rig(other, root / "rp_x" / "a" / "rig.yaml")  # a sequence that was made of a recording has its own
+    with pytest.raises(DatasetError, match="rp_x/a was made with other cameras"):
+        Ego4ViewDataset(root, "train", RIG)
 
 
 def test_quirk_first_line_only(rw: Path) -> None:

@@ -146,6 +146,16 @@ def test_model_that_the_pack_does_not_fit(packed: Path) -> None:
     other_lens = replace(first, lens=replace(first.lens, center_px=(400.0, 400.0)))
     with pytest.raises(DatasetError, match="another lens of front_left"):
         PackedDataset(packed, "train", Rig("other", (other_lens, *others), "other.yaml"), SIZE)
+    moved = first.T_device_camera.copy()
+    moved[0, 3] += 0.02
+    with pytest.raises(
+        DatasetError, match=r"front_left at another place than in rig other .*20\.0 mm and 0\.00 degrees"
+    ):
+        PackedDataset(
+            packed, "train", Rig("other", (replace(first, T_device_camera=moved), *others), "other.yaml"), SIZE
+        )
+    nowhere = replace(first, T_device_camera=np.full((4, 4), np.nan))
+    assert len(PackedDataset(packed, "train", Rig("other", (nowhere, *others), "other.yaml"), SIZE))
     unknown = replace(first, view="top")
     with pytest.raises(DatasetError, match="no view top"):
         PackedDataset(packed, "train", Rig("other", (unknown, *others), "other.yaml"), SIZE)
