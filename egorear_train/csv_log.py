@@ -1,9 +1,9 @@
 """Numbers of a run as one CSV file that a resumed run continues."""
 
 import csv
-import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class CsvLog(Logger):
             self._columns = ["step", *sorted({*self._columns, *added} - {"step"})]
             self._rewrite()
             return
-        with self.path.open("a", newline="") as file:
+        with self._named_errors(), self.path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns).writerows(new)
 
     @rank_zero_only
@@ -86,12 +86,21 @@ class CsvLog(Logger):
 
     def _rewrite(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        partial = self.path.with_name(f".{self.path.name}.partial")
         try:
-            with partial.open("w", newline="") as file:
+            with self._named_errors(), partial.open("w", newline="") as file:
                 writer = csv.DictWriter(file, self._columns)
                 writer.writeheader()
                 writer.writerows(self._rows)
             partial.replace(self.path)
         finally:
             partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Say of which file an error is; a full disk's does not."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = str(self.path)
+            raise

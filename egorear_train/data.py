@@ -136,7 +136,7 @@ class TrainingData(LightningDataModule):
             limit = int(limit * len(batches))
         # Lightning restores the loader of an epoch that was interrupted; a run that was stopped between two epochs
         # begins with a new one, and `current_epoch` is set only later.
-        epoch = trainer.fit_loop.epoch_progress.current.processed
+        epoch = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
         return EpochLoader(cast("Dataset[Any]", source), batches, self.workers, limit, epoch)
 
 

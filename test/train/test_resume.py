@@ -119,6 +119,16 @@ def test_killed_after_an_epoch_a_run_goes_on_with_the_next(case: str, recipe: Pa
     assert rows(broken) == rows(whole)
 
 
+def test_a_full_disk_is_told_with_the_log(tmp_path: Path) -> None:
+    log = CsvLog(tmp_path)
+    log.begin(0)
+    log.log_metrics({"loss": 1.0}, 0)
+    log.path.symlink_to("/dev/full")
+    log._columns = ["step", "loss"]
+    with pytest.raises(OSError, match=r"No space left on device: '.*metrics\.csv'"):
+        log.save()
+
+
 def test_log_is_cut_off_where_the_run_goes_on(tmp_path: Path) -> None:
     log = CsvLog(tmp_path)
     log.begin(0)
