@@ -57,7 +57,10 @@ def sequence(folder: Path, damaged: int = -1) -> Path:
     (folder / "fisheye_rgb").mkdir()
     (folder / "json_smplx").mkdir()
     for index in range(4):
-        joints = {name: {"device_pts3d": [100.0 * index, 0.0, 0.0]} for name in EGO4VIEW.dataset_names}
+        joints = {
+            name: {"device_pts3d": [100.0 * index, 0.0, 10.0 * joint]}
+            for joint, name in enumerate(EGO4VIEW.dataset_names)
+        }
         text = "{" if index == damaged else json.dumps({"joints": joints})
         (folder / "json_smplx" / f"{index}.json").write_text(text)
     return folder

@@ -62,7 +62,8 @@ def test_sample_is_what_training_expects(root: Path) -> None:
     places, _ = project(transform_points(T_camera_device, sample["joints_cm"].double().numpy() / 100.0), camera.lens)
     u, v = places[1]
     assert sample["pixels"][0, 0].tolist() == pytest.approx([u, v], abs=0.01)
-    assert encode_heatmaps(sample["pixels"], (872, 872))[0, 0].argmax().item() == int(v / 13.625) * 64 + int(u / 13.625)
+    row, column = int(v / 13.625 + 0.5), int(u / 13.625 + 0.5)
+    assert encode_heatmaps(sample["pixels"], (872, 872))[0, 0].argmax().item() == row * 64 + column
 
 
 def test_images_are_resized_by_pillow_in_rgb(root: Path) -> None:
