@@ -14,6 +14,8 @@ from egorear_ros.sources.sequence import own_rig_file
 from egorear_ros.structures import Rig
 
 RIG_FILE = "rig.yaml"
+"""The cameras of a run, beside its results."""
+
 CARD_FILE = "dataset.json"
 SHOWN_PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "onnxruntime", "openvino")
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.geometry.transforms import transform_points
 from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.sources.sequence import RIG_FILE
 from egorear_ros.structures import Rig
 from egorear_synth.dataset.finished import read_sequence, sequence_folders
 from egorear_synth.dataset.read_back import read_frames
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images")
     parser.add_argument("--three", type=Path, help="a data set of the rig example_three_cameras")
     args = parser.parse_args()
-    rig = load_rig(str(args.root / "rig.yaml"))
+    rig = load_rig(str(args.root / RIG_FILE))
     folders = sequence_folders(args.root)
     for name, side in (("front", "front_left"), ("rear", "back_left")):
         pair = (side, side.replace("left", "right"))
@@ -80,7 +81,7 @@ def main() -> None:
         cv2.imwrite(str(args.out / f"synth_sheet_{name}.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 88])
     draw_poses(args.root, rig, args.out / "synth_poses.png")
     if args.three:
-        sheet = make_sheet(sequence_folders(args.three), load_rig(str(args.three / "rig.yaml")), rows=2, sets=2)
+        sheet = make_sheet(sequence_folders(args.three), load_rig(str(args.three / RIG_FILE)), rows=2, sets=2)
         cv2.imwrite(str(args.out / "synth_three_cameras.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 

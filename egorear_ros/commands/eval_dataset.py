@@ -72,6 +72,7 @@ def run(args: argparse.Namespace, console: "Console") -> int:
     rig = load_rig(args.calib)
     sequences = find_sequences(args.paths, args.split)
     estimators = {views: make_view_estimator(args, rig, views) for views in view_sets(args.views, rig)}
+    others = tell_other_cameras(sequences, rig, console)
     results = evaluate_all(args, sequences, rig, estimators, console)
     skipped = [vars(skip) for result in results for skip in result.skipped]
     clips = {views: [result.clips[views] for result in results if len(result.clips[views])] for views in estimators}
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace, console: "Console") -> int:
         console.print(f"No frame could be compared.{reason}")
         return 1
     tables = make_tables(clips)
-    facts = _facts(args, rig, sequences, estimators[first], clips[first], skipped)
+    facts = _facts(args, rig, sequences, estimators[first], clips[first])
+    facts = {**facts, "other_cameras": others, "skipped": skipped}
     _write(args, rig, tables, facts, clips[first])
     text = "\n".join(f"{title}\n\n{markdown(rows)}" for title, rows in tables.items())
     sys.stdout.write(f"\n{text}")
@@ -96,10 +98,9 @@ def _facts(
     sequences: list[str],
     model: "Estimator",
     clips: "list[Clip]",
-    skipped: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return how the run was made, for `scores.json`."""
-    from egorear_eval.provenance import data_cards, other_cameras, versions
+    from egorear_eval.provenance import data_cards, versions
     from egorear_eval.results import reliability_facts
 
     return {
@@ -107,9 +108,7 @@ def _facts(
         "model": model.model_id,
         "trained": model.trained,
         "calib": rig.source,
-        "other_cameras": other_cameras(sequences, rig),
         "every": args.every,
-        "skipped": skipped,
         "versions": versions(),
         "data_cards": data_cards(sequences),
         **reliability_facts(clips),
@@ -142,6 +141,16 @@ def _say(args: argparse.Namespace, facts: dict[str, Any], console: "Console") ->
         console.print(f"Report: {args.report / 'index.html'}")
 
 
+def tell_other_cameras(sequences: list[str], rig: "Rig", console: "Console") -> list[str]:
+    """Print and return what the data say of cameras other than a rig's."""
+    from egorear_eval.provenance import other_cameras
+
+    sentences = other_cameras(sequences, rig)
+    for sentence in sentences:
+        console.print(f"Attention: {sentence}")
+    return sentences
+
+
 def evaluate_all(
     args: argparse.Namespace,
     sequences: list[str],
@@ -149,14 +158,11 @@ def evaluate_all(
     estimators: "dict[ViewSet, Estimator]",
     console: "Console",
 ) -> "list[SequenceResult]":
-    """Evaluate sequences one after another, with a progress bar; says it if they were made with other cameras."""
+    """Evaluate sequences one after another, with a progress bar."""
     from rich.progress import Progress
 
-    from egorear_eval.provenance import other_cameras
     from egorear_eval.sequence import evaluate_sequence
 
-    for attention in other_cameras(sequences, rig):
-        console.print(f"Attention: {attention}")
     results = []
     with Progress(console=console, transient=True) as bars:
         total = bars.add_task(f"{len(sequences)} sequences", total=len(sequences))

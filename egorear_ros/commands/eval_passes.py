@@ -55,12 +55,13 @@ def evaluate_pass(args: argparse.Namespace, make: "MakeEstimators", console: "Co
 
 def _dataset(args: argparse.Namespace, make: "MakeEstimators", console: "Console") -> "Clips":
     from egorear_eval.dataset import find_sequences
-    from egorear_ros.commands.eval_dataset import evaluate_all
+    from egorear_ros.commands.eval_dataset import evaluate_all, tell_other_cameras
     from egorear_ros.geometry.rig_file import load_rig
 
     rig = load_rig(args.calib or "ego4view_syn")
     sequences = find_sequences(args.paths, args.split)
     estimators = make(rig)
+    tell_other_cameras(sequences, rig, console)
     results = evaluate_all(args, sequences, rig, estimators, console)
     return {views: [result.clips[views] for result in results if len(result.clips[views])] for views in estimators}
 

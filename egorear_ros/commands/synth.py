@@ -147,6 +147,7 @@ def _heatmaps(args: argparse.Namespace) -> int:
 def _bag(args: argparse.Namespace) -> int:
     from egorear_ros.bags.sequence import BagOptions, write_sequence_bag
     from egorear_ros.geometry.rig_file import load_rig
+    from egorear_ros.sources.sequence import RIG_FILE
     from egorear_synth.dataset.errors import SynthError
     from egorear_synth.dataset.finished import read_sequence
     from egorear_synth.dataset.writer import SEQUENCE_FILE
@@ -157,7 +158,7 @@ def _bag(args: argparse.Namespace) -> int:
             "Give a sequence's folder, such as data/body_00000/seq_00000."
         )
     rate_hz = read_sequence(args.folder)["rate_hz"]
-    rig = load_rig(str(args.folder.resolve().parents[1] / "rig.yaml"))
+    rig = load_rig(str(args.folder.resolve().parents[1] / RIG_FILE))
     written = write_sequence_bag(args.folder, rig, args.out, rate_hz, BagOptions(overwrite=args.force))
     for sentence in written.left_out:
         print(sentence)

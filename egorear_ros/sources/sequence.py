@@ -11,7 +11,8 @@ from egorear_ros.sources.folder import FolderSource, list_images, name_some, nat
 
 IMAGES = "fisheye_rgb"
 ANNOTATIONS = ("json_smplx_gendered", "json_smplx")
-SPLIT_FILES = ("train.txt", "validation.txt", "test.txt")
+SPLITS = ("train", "validation", "test")
+SPLIT_FILES = tuple(f"{split}.txt" for split in SPLITS)
 """One or more of them are in the folder of a data set."""
 
 RIG_FILE = "rig.yaml"

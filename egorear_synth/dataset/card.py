@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from egorear_ros.skeleton import EGO4VIEW
+from egorear_ros.sources.sequence import SPLITS
 from egorear_synth.dataset.finished import SplitFiles, read_sequence, sequence_folders
-from egorear_synth.dataset.settings import FORMAT, SPLITS, read_settings
+from egorear_synth.dataset.settings import FORMAT, read_settings
 from egorear_synth.dataset.sheet import write_sheet
 from egorear_synth.dataset.writer import dump_json, write_whole
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from egorear_ros.geometry.rig_file import load_rig
+from egorear_ros.sources.sequence import RIG_FILE, SPLITS
 from egorear_synth.dataset.card import CARD_FILE, clip_names, count_sequences
 from egorear_synth.dataset.check_sequence import check_sequence
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import read_sequence, sequence_folders
-from egorear_synth.dataset.settings import SPLITS, read_settings
+from egorear_synth.dataset.settings import read_settings
 
 
 @dataclass
@@ -35,7 +36,7 @@ def check_dataset(root: Path, tell: Callable[[int, int], None] = lambda *_: None
         CalibrationError: its rig cannot be read.
     """
     read_settings(root)
-    rig = load_rig(str(root / "rig.yaml"))
+    rig = load_rig(str(root / RIG_FILE))
     folders = sequence_folders(root)
     if not folders:
         raise SynthError(f"{root} has no finished sequence.")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from egorear_ros.sources.sequence import SPLITS
 from egorear_synth.body import Body
 from egorear_synth.clips.clip import ClipError
 from egorear_synth.clips.load import load_clip
 from egorear_synth.clips.retarget import ClipMotion
 from egorear_synth.dataset.errors import SynthError
-from egorear_synth.dataset.settings import SPLITS
 from egorear_synth.person import make_person
 
 SUFFIXES = (".amc", ".bvh")

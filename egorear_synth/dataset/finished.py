@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from egorear_ros.sources.sequence import SPLITS
 from egorear_synth.dataset.errors import SynthError
-from egorear_synth.dataset.settings import SPLITS
 from egorear_synth.dataset.writer import SEQUENCE_FILE, write_whole
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from egorear_ros.geometry.rig_file import load_rig, save_rig
+from egorear_ros.sources.sequence import RIG_FILE, SPLITS
 from egorear_ros.structures import Rig
 from egorear_synth.dataset.card import write_card
 from egorear_synth.dataset.clip_list import ClipFile, check_clips, file_sha256, split_clips
@@ -18,12 +19,10 @@ from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import SplitFiles
 from egorear_synth.dataset.plan import SequencePlan, plan_sequences
 from egorear_synth.dataset.ray_workers import RayWorkers
-from egorear_synth.dataset.settings import SETTINGS_FILE, SPLITS, Settings, check_same, fingerprint, read_settings
+from egorear_synth.dataset.settings import SETTINGS_FILE, Settings, check_same, fingerprint, read_settings
 from egorear_synth.dataset.workers import Job, Workers
 from egorear_synth.dataset.writer import PARTS, dump_json, naming_disk_errors, remove_stale, write_whole
 from egorear_synth.places.texture_folder import TextureFolder
-
-RIG_FILE = "rig.yaml"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.heatmap import encode_heatmaps
+from egorear_ros.sources.sequence import RIG_FILE
 from egorear_ros.structures import FloatArray, Rig
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.finished import sequence_folders
@@ -37,7 +38,7 @@ def write_heatmaps(root: Path, tell: Callable[[int, int], None] = lambda *_: Non
         SynthError: no data set, no finished sequence, a damaged annotation, or not enough space.
     """
     read_settings(root)
-    rig = load_rig(str(root / "rig.yaml"))
+    rig = load_rig(str(root / RIG_FILE))
     folders = sequence_folders(root)
     if not folders:
         raise SynthError(f"{root} has no finished sequence.")

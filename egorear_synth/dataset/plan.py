@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from egorear_ros.sources.sequence import SPLITS
 from egorear_synth.dataset.clip_list import ClipFile
-from egorear_synth.dataset.settings import SPLITS, Settings
+from egorear_synth.dataset.settings import Settings
 
 KINDS = ("clip", "procedural", "random", "mixed", "mixed_random")
 """Of motion: the last two have the legs of a clip, and trunk and arms of another clip or of random poses."""

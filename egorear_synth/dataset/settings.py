@@ -11,7 +11,6 @@ from egorear_synth.rendering import EMBREE, RendererChoice, RendererError
 
 FORMAT = "egorear_synth/1"
 SETTINGS_FILE = "synth.json"
-SPLITS = ("train", "validation", "test")
 
 BEFORE_THERE_WAS_A_CHOICE: dict[str, object] = {"renderer": EMBREE, "device": "cpu", "mixed": 0.0}
 """What older settings files do not say."""

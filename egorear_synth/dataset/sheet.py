@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from egorear_ros.geometry.rig_file import load_rig
 from egorear_ros.skeleton import EGO4VIEW
-from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES
+from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES, RIG_FILE
 from egorear_ros.structures import Rig
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.writer import write_whole
@@ -38,7 +38,7 @@ def write_sheet(root: Path, split: str, folders: Sequence[Path]) -> None:
     if not folders:
         path.unlink(missing_ok=True)
         return
-    sheet = make_sheet(folders, load_rig(str(root / "rig.yaml")))
+    sheet = make_sheet(folders, load_rig(str(root / RIG_FILE)))
     write_whole(path, bytes(cv2.imencode(".png", sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]))
 
 

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from egorear_ros.sources.folder import natural_order
-from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES
+from egorear_ros.sources.sequence import ANNOTATIONS, IMAGES, SPLIT_FILES, SPLITS
 from egorear_train.datasets.errors import DamagedFrame, DatasetError
-
-SPLITS = ("train", "validation", "test")
 
 FIRST_LINE_ONLY = "first_line_only"
 QUIRKS = {
@@ -91,7 +89,7 @@ class FrameFiles:
 
 def is_dataset(root: Path) -> bool:
     """Whether a folder has the file of any split."""
-    return any((root / f"{split}.txt").is_file() for split in SPLITS)
+    return any((root / name).is_file() for name in SPLIT_FILES)
 
 
 def splits_in(root: Path) -> tuple[str, ...]:
@@ -115,9 +113,7 @@ def list_frames(root: Path, split: str, quirks: Collection[str] = ()) -> list[Fr
         raise DatasetError(f"there is no quirk {unknown[0]!r}; expected some of {', '.join(QUIRKS)}.")
     index = root / f"{split}.txt"
     if not index.is_file():
-        raise DatasetError(
-            f"{index} is missing; expected one of {', '.join(f'{name}.txt' for name in SPLITS)} in the data set's root."
-        )
+        raise DatasetError(f"{index} is missing; expected one of {', '.join(SPLIT_FILES)} in the data set's root.")
     lines = _lines(index)
     used = lines[:1] if FIRST_LINE_ONLY in quirks else lines
     frames = [frame for line in used for sequence in _sequences(root, line, index) for frame in _frames(sequence)]

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from egorear_ros.geometry.virtual_camera import virtual_rig
+from egorear_ros.sources.sequence import SPLIT_FILES
 from egorear_ros.structures import Rig
 from egorear_train.datasets.base import FrameDataset
 from egorear_train.datasets.ego4view import Ego4ViewDataset
 from egorear_train.datasets.errors import DatasetError
-from egorear_train.datasets.frames import SPLITS, is_dataset, splits_in
+from egorear_train.datasets.frames import is_dataset, splits_in
 from egorear_train.datasets.mixed import JoinedDataset, MixedDataset
 from egorear_train.datasets.packed.card import CARD
 from egorear_train.datasets.packed.dataset import PackedDataset, read_card
@@ -109,7 +110,7 @@ def _no_dataset(path: Path) -> DatasetError:
         return DatasetError(f"there is no folder {path}. Correct the path of the data set.")
     return DatasetError(
         f"{path} holds no data set: neither {CARD} of a pack nor any of "
-        f"{', '.join(f'{name}.txt' for name in SPLITS)}. Is this the data set's own folder?"
+        f"{', '.join(SPLIT_FILES)}. Is this the data set's own folder?"
     )
 
 

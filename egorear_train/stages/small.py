@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from egorear_ros.geometry.symmetry import MIRROR
 from egorear_ros.models.build import EGO4VIEW_VIEWS
@@ -27,7 +27,6 @@ from egorear_train.turn import Turn
 
 SMALL_OPTIMIZER = OptimizerConfig("muon", learning_rate=2e-3, weight_decay=0.02, drop_epochs=(), warm_up_steps=200)
 """A constant rate: the averaged weights are good at any moment, so nobody has to know the end beforehand."""
-
 
 VECTOR = 16
 """Single-precision numbers in the widest vector of a CPU."""
@@ -136,15 +135,9 @@ class SmallPoseStage(Stage):
         self.trained = deepcopy(network)
         if compile_network:
             self.trained.compile()  # copies of compiled modules are not
-        # A sixth more frame sets a second on a CPU; where weights are in memory does not change what they are. With
-        # fewer channels than a vector has, oneDNN's gradients write outside of their memory then (PyTorch 2.13).
+        # With fewer channels than a vector has, oneDNN's gradients write outside of their memory then (PyTorch 2.13).
         if network.size.backbone_channels % VECTOR == 0:
-            self.trained.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for weight in self.trained.encoder.parameters():
-                # Kernels of one pixel lie the same either way, but with the strides of channels-last processes refuse
-                # to send them to each other (PyTorch 2.13).
-                if weight.shape[2:] == (1, 1):
-                    weight.data = weight.data.clone(memory_format=torch.contiguous_format)
+            _lie_channels_last(self.trained.encoder)
         network.requires_grad_(False)
 
     @property
@@ -295,3 +288,13 @@ def _check_weights(**weights: float) -> None:
     for name, weight in weights.items():
         if not 0.0 <= weight < math.inf:
             raise ValueError(f"model.{name} is {weight:g}; expected a number that is not negative.")
+
+
+def _lie_channels_last(encoder: nn.Module) -> None:
+    """Turn an encoder's weights in memory: a sixth more frame sets a second on a CPU, and the same values."""
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for weight in encoder.parameters():
+        # Kernels of one pixel lie the same either way, but with the strides of channels-last processes refuse
+        # to send them to each other (PyTorch 2.13).
+        if weight.shape[2:] == (1, 1):
+            weight.data = weight.data.clone(memory_format=torch.contiguous_format)

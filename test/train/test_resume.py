@@ -29,7 +29,6 @@ checkpoint_every: 3
 pictures_every: 0
 trainer: {max_epochs: 3, accelerator: cpu, log_every_n_steps: 1}
 """
-ACCUMULATE = "{accumulate_grad_batches: 2"
 TIMINGS = ("train/samples_per_s", "train/waiting_share")
 
 
@@ -93,20 +92,20 @@ def test_killed_runs_end_as_an_uninterrupted_one(recipe: Path, tmp_path: Path) -
     assert not list(broken.glob(".*.partial"))
 
 
-AFTER_AN_EPOCH = {
-    "as usual": ("every: 3", "every: 100", "step:5"),
-    "counted in steps": ("max_epochs: 3", "max_epochs: -1, max_steps: 12", "step:5"),
+AFTER_AN_EPOCH = {  # steps between checkpoints, the run's length, where it is killed
+    "as usual": (100, "max_epochs: 3", "step:5"),
+    "counted in steps": (100, "max_epochs: -1, max_steps: 12", "step:5"),
     # Gradients of the batches before are in no checkpoint: none is written between the two batches of a step. After
     # the first of epoch 1 the step is still 2, as it was at the end of epoch 0.
-    "several batches a step": ("max_epochs: 3", "max_epochs: 3, accumulate_grad_batches: 2", "step:2"),
+    "several batches a step": (2, "max_epochs: 3, accumulate_grad_batches: 2", "step:2"),
 }
 
 
 @pytest.mark.parametrize("case", AFTER_AN_EPOCH)
 def test_killed_after_an_epoch_a_run_goes_on_with_the_next(case: str, recipe: Path, tmp_path: Path) -> None:
-    old, new, place = AFTER_AN_EPOCH[case]
-    text = RECIPE.replace("every: 3", "every: 2") if "batches" in case else RECIPE.replace("every: 3", "every: 100")
-    recipe.write_text(text.replace(old, new))
+    every, length, place = AFTER_AN_EPOCH[case]
+    text = RECIPE.replace("checkpoint_every: 3", f"checkpoint_every: {every}")
+    recipe.write_text(text.replace("max_epochs: 3", length))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(arguments(recipe, whole), DottedData)
     killed(recipe, broken, place)

@@ -22,11 +22,12 @@ import numpy as np
 
 from egorear_ros import __version__
 from egorear_ros.geometry.virtual_camera import virtual_rig
+from egorear_ros.sources.sequence import SPLIT_FILES
 from egorear_ros.structures import Rig
 from egorear_train.datasets.base import damage_limit, too_many_damaged
 from egorear_train.datasets.ego4view import Ego4ViewDataset
 from egorear_train.datasets.errors import DatasetError
-from egorear_train.datasets.frames import SPLITS, splits_in
+from egorear_train.datasets.frames import splits_in
 from egorear_train.datasets.packed.card import CARD, FORMAT, describe_rig, index_file, index_of, shard_file
 from egorear_train.datasets.packed.codec import ENCODING
 from egorear_train.datasets.packed.disk import PackError, disk_errors, write_whole
@@ -80,8 +81,7 @@ def pack(
     splits = settings.splits or splits_in(settings.root)
     if not splits:
         raise DatasetError(
-            f"{settings.root} is no data set: none of {', '.join(f'{split}.txt' for split in SPLITS)} in it names a "
-            "folder of frames."
+            f"{settings.root} is no data set: none of {', '.join(SPLIT_FILES)} in it names a folder of frames."
         )
     datasets = {
         split: Ego4ViewDataset(

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egorear_ros.sources.sequence import SPLITS
 from egorear_synth.dataset.clip_list import ClipFile
 from egorear_synth.dataset.errors import SynthError
 from egorear_synth.dataset.plan import apportion, plan_sequences
-from egorear_synth.dataset.settings import SPLITS, Settings
+from egorear_synth.dataset.settings import Settings
 
 CLIPS = {split: [ClipFile(f"{split}_{n}.bvh", Path(), "", 10) for n in range(3)] for split in SPLITS}
 
